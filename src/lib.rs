@@ -1,0 +1,2 @@
+//! fanin gathers Prometheus metrics from everything around it and hands them on.
+pub mod limits;

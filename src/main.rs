@@ -1,0 +1,2 @@
+//! The `fanin` program.
+fn main() {}
