@@ -1,0 +1,19 @@
+//! Where bodies live: a fixed number of blocks, who may take them, and pages made of them.
+//!
+//! ```text
+//!   Pool ──admit──> Budget ──take──> Block ──> PageWriter ──finish──> Text
+//!     ^                 └────take──> Lease ──> Table<T> (indexes)       │
+//!     └──────────────── blocks come back as they are dropped ───────────┘
+//! ```
+//!
+//! Nothing here grows past the pool: who asks for more than it has gets [`Full`].
+
+mod admission;
+mod page;
+mod pool;
+mod table;
+
+pub use admission::{Admission, Want};
+pub use page::{PageError, PageWriter, Place, Text};
+pub use pool::{Block, Budget, Counters, Full, Kept, Lease, Pool, blocks_for};
+pub use table::Table;

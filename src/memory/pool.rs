@@ -1,0 +1,352 @@
+//! The pool of blocks, and the budgets through which everything takes from it.
+//!
+//! The pool owns no memory but a few idle blocks: it is an account. A [`Budget`] is a share of it
+//! promised to one scrape; a [`Lease`] is one block's worth of a budget in use; a [`Block`] is a
+//! lease with 16 KiB of bytes. All of them give back what they hold when dropped, so nothing can
+//! leak while nothing is forgotten.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::rc::Rc;
+
+use super::admission::Queue;
+use crate::limits::{BLOCK, IDLE_BLOCKS, RESERVED_BLOCKS};
+
+/// The pool has no block left that is not promised to somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("all memory of limits.memory is in use")
+    }
+}
+
+impl std::error::Error for Full {}
+
+/// Blocks that this many bytes take up.
+#[must_use]
+pub const fn blocks_for(bytes: usize) -> usize {
+    bytes.div_ceil(BLOCK)
+}
+
+/// Blocks by what has become of them, for `fanin_blocks{state}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    /// All there are.
+    pub total: usize,
+    /// Holding bodies, indexes or replies, kept pages included.
+    pub used: usize,
+    /// Promised to scrapes that have not taken them yet.
+    pub promised: usize,
+    /// Neither used nor promised.
+    pub free: usize,
+    /// Of the used ones, those of pages kept between scrapes.
+    pub kept: usize,
+    /// Scrapes that wait for blocks.
+    pub waiting: usize,
+}
+
+/// A fixed number of blocks, shared by everything in the program.
+#[derive(Clone)]
+pub struct Pool(pub(super) Rc<Shared>);
+
+pub(super) struct Shared {
+    total: usize,
+    kept_limit: Cell<usize>,
+    /// The sum of what all budgets were granted.
+    granted: Cell<usize>,
+    used: Cell<usize>,
+    kept: Cell<usize>,
+    idle: RefCell<Vec<Box<[u8]>>>,
+    pub(super) queue: Queue,
+}
+
+impl Pool {
+    /// A pool of as many whole blocks as `memory` bytes hold, of which kept pages may take
+    /// `kept` bytes.
+    #[must_use]
+    pub fn new(memory: usize, kept: usize) -> Self {
+        Self(Rc::new(Shared {
+            total: memory / BLOCK,
+            kept_limit: Cell::new(kept / BLOCK),
+            granted: Cell::new(0),
+            used: Cell::new(0),
+            kept: Cell::new(0),
+            idle: RefCell::new(Vec::with_capacity(IDLE_BLOCKS)),
+            queue: Queue::new(),
+        }))
+    }
+
+    /// The standing budget of fanin's own metrics, health, status page and errors: the last
+    /// [`RESERVED_BLOCKS`], which no scrape can take.
+    #[must_use]
+    pub fn reserve(&self) -> Budget {
+        self.grant(RESERVED_BLOCKS)
+    }
+
+    /// What has become of all blocks.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let shared = &self.0;
+        Counters {
+            total: shared.total,
+            used: shared.used.get(),
+            promised: shared.granted.get().saturating_sub(shared.used.get()),
+            free: shared.unpromised(),
+            kept: shared.kept.get(),
+            waiting: shared.queue.len(),
+        }
+    }
+
+    /// Blocks that no budget holds.
+    #[must_use]
+    pub fn unpromised(&self) -> usize {
+        self.0.unpromised()
+    }
+
+    /// The most that one scrape can be granted, whatever it asks for.
+    #[must_use]
+    pub fn largest_grant(&self) -> usize {
+        self.0.total.saturating_sub(RESERVED_BLOCKS)
+    }
+
+    /// Changes what kept pages may take. Those kept already stay until they expire.
+    pub fn set_kept_limit(&self, bytes: usize) {
+        self.0.kept_limit.set(bytes / BLOCK);
+    }
+
+    pub(super) fn grant(&self, blocks: usize) -> Budget {
+        self.0.granted.set(self.0.granted.get().saturating_add(blocks));
+        Budget(Rc::new(Account {
+            pool: self.clone(),
+            granted: Cell::new(blocks),
+            used: Cell::new(0),
+            settled: Cell::new(false),
+        }))
+    }
+
+    fn give_back(&self, blocks: usize) {
+        if blocks > 0 {
+            self.0.ungrant(blocks);
+            self.pump();
+        }
+    }
+}
+
+impl Shared {
+    fn unpromised(&self) -> usize {
+        self.total.saturating_sub(self.granted.get())
+    }
+
+    fn ungrant(&self, blocks: usize) {
+        self.granted.set(self.granted.get().saturating_sub(blocks));
+    }
+
+    fn bytes(&self) -> Box<[u8]> {
+        let idle = self.idle.borrow_mut().pop();
+        idle.unwrap_or_else(|| vec![0; BLOCK].into_boxed_slice())
+    }
+
+    /// Takes a block's bytes back: a few idle ones stay for the next scrape.
+    fn recycle(&self, bytes: Box<[u8]>) {
+        let mut idle = self.idle.borrow_mut();
+        if bytes.len() == BLOCK && idle.len() < IDLE_BLOCKS {
+            idle.push(bytes);
+        }
+    }
+}
+
+/// A share of the pool, held by one scrape (or one source of it).
+///
+/// Clones share the same budget; it ends with the last clone, lease or block.
+#[derive(Clone)]
+pub struct Budget(Rc<Account>);
+
+struct Account {
+    pool: Pool,
+    granted: Cell<usize>,
+    used: Cell<usize>,
+    /// Nothing more will be taken: blocks given back are no longer kept for this budget.
+    settled: Cell<bool>,
+}
+
+impl Budget {
+    /// One block's worth: of this budget, or else of what nobody was promised.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] when both are used up; what is held already stays as it is.
+    pub fn lease(&self) -> Result<Lease, Full> {
+        let account = &self.0;
+        let used = account.used.get();
+        if used >= account.granted.get() {
+            let shared = &account.pool.0;
+            if shared.unpromised() == 0 {
+                return Err(Full);
+            }
+            shared.granted.set(shared.granted.get().saturating_add(1));
+            account.granted.set(account.granted.get().saturating_add(1));
+        }
+        account.used.set(used.saturating_add(1));
+        let shared = &account.pool.0;
+        shared.used.set(shared.used.get().saturating_add(1));
+        Ok(Lease { account: Rc::clone(account) })
+    }
+
+    /// A block, empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`Budget::lease`].
+    pub fn block(&self) -> Result<Block, Full> {
+        let lease = self.lease()?;
+        Ok(Block { bytes: self.0.pool.0.bytes(), len: 0, lease })
+    }
+
+    /// Moves `blocks` of what is granted and not yet used to a budget of its own; fewer if there
+    /// are fewer.
+    #[must_use]
+    pub fn split(&self, blocks: usize) -> Self {
+        let account = &self.0;
+        let spare = account.granted.get().saturating_sub(account.used.get());
+        let moved = blocks.min(spare);
+        account.granted.set(account.granted.get().saturating_sub(moved));
+        account.pool.0.ungrant(moved);
+        account.pool.grant(moved)
+    }
+
+    /// Says that at most `blocks` will be used in all: the rest goes back to the pool.
+    pub fn correct(&self, blocks: usize) {
+        let account = &self.0;
+        let surplus = account.granted.get().saturating_sub(blocks.max(account.used.get()));
+        account.granted.set(account.granted.get().saturating_sub(surplus));
+        account.pool.give_back(surplus);
+    }
+
+    /// Says that nothing more will be taken: what is unused goes back now, the rest block by block.
+    pub fn settle(&self) {
+        self.0.settled.set(true);
+        self.correct(0);
+    }
+
+    /// Blocks in use.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.0.used.get()
+    }
+
+    /// The pool this is a share of.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+
+    /// Marks all that is in use as kept between scrapes, if `limits.kept` allows it.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] when kept pages would take more than they may; nothing is marked then.
+    pub fn keep(&self) -> Result<Kept, Full> {
+        let shared = &self.0.pool.0;
+        let blocks = self.used();
+        let kept = shared.kept.get().saturating_add(blocks);
+        if kept > shared.kept_limit.get() {
+            return Err(Full);
+        }
+        shared.kept.set(kept);
+        Ok(Kept { pool: self.0.pool.clone(), blocks })
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.pool.give_back(self.granted.get());
+    }
+}
+
+/// The right of a page to stay between scrapes; counted against `limits.kept` until dropped.
+pub struct Kept {
+    pool: Pool,
+    blocks: usize,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let kept = &self.pool.0.kept;
+        kept.set(kept.get().saturating_sub(self.blocks));
+    }
+}
+
+/// One block's worth of a budget, in use until dropped.
+pub struct Lease {
+    account: Rc<Account>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let account = &self.account;
+        account.used.set(account.used.get().saturating_sub(1));
+        let shared = &account.pool.0;
+        shared.used.set(shared.used.get().saturating_sub(1));
+        if account.settled.get() {
+            account.granted.set(account.granted.get().saturating_sub(1));
+            account.pool.give_back(1);
+        }
+    }
+}
+
+/// 16 KiB of the pool, filled from the front.
+pub struct Block {
+    bytes: Box<[u8]>,
+    len: usize,
+    lease: Lease,
+}
+
+impl Block {
+    /// What has been written.
+    #[must_use]
+    pub fn filled(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// What can still be written.
+    pub fn spare(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.len..).unwrap_or_default()
+    }
+
+    /// Counts `n` bytes of [`Block::spare`] as written; never more than there are.
+    pub fn advance(&mut self, n: usize) {
+        self.len = self.len.saturating_add(n).min(self.bytes.len());
+    }
+
+    /// Forgets what was written after the first `len` bytes.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Appends as much of `data` as there is room for; returns how much that was.
+    pub fn append(&mut self, data: &[u8]) -> usize {
+        let spare = self.spare();
+        let n = data.len().min(spare.len());
+        if let (Some(to), Some(from)) = (spare.get_mut(..n), data.get(..n)) {
+            to.copy_from_slice(from);
+        }
+        self.advance(n);
+        n
+    }
+
+    /// Gives the memory behind [`Block::spare`] back to the system; for pages that stay.
+    pub fn trim(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes).into_vec();
+        bytes.truncate(self.len);
+        self.bytes = bytes.into_boxed_slice();
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.lease.account.pool.0.recycle(bytes);
+    }
+}
