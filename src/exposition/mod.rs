@@ -1,1 +1,26 @@
+//! Prometheus' exposition text: reading it, and making one correct page of many.
+//!
+//! ```text
+//!   blocks ──Indexer──> Page ─┐
+//!   blocks ──Indexer──> Page ─┼──Merge──> Merged ──Emitter──> bytes of the reply
+//!   blocks ──Indexer──> Page ─┘
+//! ```
+//!
+//! A [`Page`] is text that was lexed once: which names it has, what it says of them, and in which
+//! runs of lines their samples stand. Merging looks only at names and runs; a line's bytes are
+//! touched again when they are copied into the reply, and nowhere else. No I/O here; everything
+//! that grows counts against a [`Budget`](crate::memory::Budget).
 
+pub mod emit;
+mod family;
+pub mod index;
+pub mod label;
+pub mod line;
+pub mod merge;
+pub mod number;
+
+pub use emit::Emitter;
+pub use index::{IndexError, Indexer, Page};
+pub use label::{Labels, Names, OnConflict};
+pub use line::{Format, Malformed, Watch};
+pub use merge::{Conflicts, Merge, Merged, Part};

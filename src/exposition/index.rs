@@ -1,0 +1,518 @@
+//! What a page says, in a form that merges without looking at its lines again.
+//!
+//! The [`Indexer`] lexes a page block by block, as it arrives, and keeps the distinct names with
+//! what is declared of them, and *runs*: stretches of consecutive lines that are samples of one
+//! name. Everything it keeps is in tables that count against the page's budget. OpenMetrics names
+//! are turned into those of the text format here, so that nothing later knows of OpenMetrics.
+
+use std::fmt;
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+
+use super::label::escape_name;
+use super::line::{
+    Fault, Format, Kind, Lexer, Line, Malformed, Note, Sample, Span, Watch, check_bytes,
+};
+use crate::limits::RUNS;
+use crate::memory::{Block, Budget, Full, Kept, Lease, Place, Table, Text};
+
+/// Why a page cannot be merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexError {
+    /// A line is not what the format allows.
+    Malformed {
+        /// The line, counted from 1.
+        line: usize,
+        /// The byte within it, counted from 1.
+        column: usize,
+        /// What is wrong there.
+        fault: Fault,
+    },
+    /// More than this many families (`limits.families`).
+    TooManyFamilies(usize),
+    /// More than [`RUNS`] runs: samples of different names in constant change.
+    TooManyRuns,
+    /// No block for the index.
+    Full,
+}
+
+impl fmt::Display for IndexError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed { line, column, fault } => write!(f, "line {line}:{column}: {fault}"),
+            Self::TooManyFamilies(limit) => write!(f, "more than {limit} metric families"),
+            Self::TooManyRuns => write!(f, "the metric name changes more than {RUNS} times"),
+            Self::Full => Full.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for IndexError {}
+
+impl From<Full> for IndexError {
+    fn from(_: Full) -> Self {
+        Self::Full
+    }
+}
+
+/// A metric name of a page.
+#[derive(Debug, Default)]
+pub(super) struct Name {
+    /// The name as it is written in quotes or without.
+    pub(super) written: Spot,
+    /// Without characters that need quotes; the same as `written` for most names.
+    pub(super) bare: Spot,
+    hash: u32,
+    next: u16,
+    /// For an OpenMetrics family that has another name in the text format: that name's number.
+    alias: u16,
+    /// What TYPE says.
+    pub(super) kind: Option<Kind>,
+    /// TYPE says two different things.
+    pub(super) contradicted: bool,
+    pub(super) sampled: bool,
+    pub(super) odd_le: bool,
+    pub(super) odd_quantile: bool,
+    pub(super) help: Option<Place>,
+}
+
+/// Where a name's bytes are: in the page, or among the names that had to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Spot {
+    place: Place,
+    made: bool,
+}
+
+/// Consecutive lines that are samples of one name, all within one block.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    pub(super) place: Place,
+    pub(super) name: u16,
+    /// Its lines can be copied with the labels put in; else each is written anew.
+    pub(super) plain: bool,
+}
+
+/// A page, lexed: its text and the index to it.
+pub struct Page {
+    text: Text,
+    index: Index,
+    format: Format,
+    kept: Option<Kept>,
+}
+
+/// Names and runs.
+#[derive(Default)]
+pub(super) struct Index {
+    pub(super) names: Table<Name>,
+    pub(super) runs: Table<Run>,
+    made: Vec<Block>,
+    samples: usize,
+    watched: bool,
+    quoted: bool,
+}
+
+impl Index {
+    fn spot<'a>(&'a self, blocks: &'a [Block], spot: Spot) -> &'a [u8] {
+        let blocks = if spot.made { &self.made } else { blocks };
+        let start = usize::from(spot.place.start);
+        usize::try_from(spot.place.block)
+            .ok()
+            .and_then(|number| blocks.get(number))
+            .and_then(|block| {
+                block.filled().get(start..start.saturating_add(spot.place.len.into()))
+            })
+            .unwrap_or_default()
+    }
+}
+
+impl Page {
+    /// Samples on the page.
+    #[must_use]
+    pub const fn samples(&self) -> usize {
+        self.index.samples
+    }
+
+    /// The text the page was read from.
+    #[must_use]
+    pub const fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// The format it was written in.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether a sample has a label that was watched for.
+    #[must_use]
+    pub const fn has_watched_labels(&self) -> bool {
+        self.index.watched
+    }
+
+    /// Whether a metric's or a label's name needs quotes.
+    #[must_use]
+    pub const fn has_quoted_names(&self) -> bool {
+        self.index.quoted
+    }
+
+    /// Makes the page one that stays between scrapes: counted as kept, its last block trimmed.
+    pub fn keep(&mut self, kept: Kept) {
+        self.text.trim();
+        self.kept = Some(kept);
+    }
+
+    pub(super) const fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Name number `name`'s bytes, `bare` if it may have no quotes.
+    pub(super) fn name(&self, name: &Name, bare: bool) -> &[u8] {
+        self.index.spot(self.text.blocks(), if bare { name.bare } else { name.written })
+    }
+}
+
+const NONE: u16 = u16::MAX;
+/// Chains of the name table; with their lease they are a block.
+const HEADS: usize = 8192;
+
+/// Builds a [`Page`], block by block.
+pub struct Indexer<'w> {
+    lexer: Lexer<'w>,
+    budget: Budget,
+    families_limit: usize,
+    families: usize,
+    index: Index,
+    heads: Vec<u16>,
+    _heads_lease: Lease,
+    hasher: RandomState,
+    /// Blocks done.
+    done: usize,
+    /// Lines before the block under way.
+    lines: usize,
+    /// The name of the sample before.
+    last: u16,
+    eof: bool,
+}
+
+impl<'w> Indexer<'w> {
+    /// For a page in `format` of at most `families` families; `watch` is for the labels that merges
+    /// will put on it.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] when `budget` has no block for it.
+    pub fn new(
+        format: Format,
+        watch: &'w Watch,
+        families: usize,
+        budget: &Budget,
+    ) -> Result<Self, Full> {
+        Ok(Self {
+            lexer: Lexer { format, watch: Some(watch) },
+            _heads_lease: budget.lease()?,
+            budget: budget.clone(),
+            families_limit: families,
+            families: 0,
+            index: Index::default(),
+            heads: vec![NONE; HEADS],
+            hasher: RandomState::default(),
+            done: 0,
+            lines: 0,
+            last: NONE,
+            eof: false,
+        })
+    }
+
+    /// Indexes the next of `blocks` (all of the page so far that are complete). Returns whether
+    /// there was one: the caller yields to the others and calls again.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError`]; the page is of no use then.
+    pub fn advance(&mut self, blocks: &[Block]) -> Result<bool, IndexError> {
+        let Some(block) = blocks.get(self.done) else { return Ok(false) };
+        let bytes = block.filled();
+        check_bytes(bytes).map_err(|fault| self.malformed(bytes, fault))?;
+        self.block(blocks, bytes)?;
+        self.done = self.done.saturating_add(1);
+        Ok(true)
+    }
+
+    /// The page, when all blocks of `text` are indexed.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::NoEof`] where OpenMetrics wants its last line.
+    pub fn finish(self, text: Text) -> Result<Page, IndexError> {
+        let format = self.lexer.format;
+        if format == Format::OpenMetrics && !self.eof {
+            let line = self.lines.saturating_add(1);
+            return Err(IndexError::Malformed { line, column: 1, fault: Fault::NoEof });
+        }
+        Ok(Page { text, index: self.index, format, kept: None })
+    }
+
+    /// Where in the page `fault` is.
+    fn malformed(&self, bytes: &[u8], Malformed { at, fault }: Malformed) -> IndexError {
+        let before = bytes.get(..at).unwrap_or_default();
+        let newlines = memchr::memchr_iter(b'\n', before).count();
+        let line_start = memchr::memrchr(b'\n', before).map_or(0, |lf| lf.saturating_add(1));
+        IndexError::Malformed {
+            line: self.lines.saturating_add(newlines).saturating_add(1),
+            column: at.saturating_sub(line_start).saturating_add(1),
+            fault,
+        }
+    }
+
+    fn block(&mut self, blocks: &[Block], bytes: &[u8]) -> Result<(), IndexError> {
+        let mut at = 0;
+        let mut lines = 0_usize;
+        let mut samples = 0_usize;
+        let mut run: Option<OpenRun> = None;
+        let mut expected: &[u8] = self.last_name(blocks);
+        while at < bytes.len() {
+            let lexed = self.lexer.line(bytes, at, expected);
+            let (line, next) = lexed.map_err(|fault| self.malformed(bytes, fault))?;
+            lines = lines.saturating_add(1);
+            if self.eof {
+                return Err(self.malformed(bytes, Malformed { at, fault: Fault::AfterEof }));
+            }
+            match line {
+                Line::Sample(sample) => {
+                    samples = samples.saturating_add(1);
+                    let name = sample.name.of(bytes);
+                    let plain = !(sample.irregular || sample.watched);
+                    let odd = sample.odd_le || sample.odd_quantile || !plain;
+                    match &mut run {
+                        Some(open) if open.plain == plain && name == expected && !odd => {}
+                        _ => {
+                            self.close(run.take(), at)?;
+                            let number = self.sampled(blocks, name, &sample)?;
+                            run = Some(OpenRun { start: at, name: number, plain });
+                            expected = name;
+                        }
+                    }
+                }
+                Line::Note(note) => {
+                    self.close(run.take(), at)?;
+                    self.note(blocks, bytes, note)?;
+                }
+            }
+            at = next;
+        }
+        self.close(run, at)?;
+        self.lines = self.lines.saturating_add(lines);
+        self.index.samples = self.index.samples.saturating_add(samples);
+        Ok(())
+    }
+
+    fn last_name<'a>(&self, blocks: &'a [Block]) -> &'a [u8] {
+        let spot = self.index.names.get(self.last.into()).map(|name| name.written);
+        spot.filter(|spot| !spot.made)
+            .and_then(|spot| blocks.get(usize::try_from(spot.place.block).ok()?))
+            .zip(spot)
+            .and_then(|(block, spot)| {
+                let start = usize::from(spot.place.start);
+                block.filled().get(start..start.saturating_add(spot.place.len.into()))
+            })
+            .unwrap_or_default()
+    }
+
+    /// Ends the run under way before the line at `end`.
+    fn close(&mut self, run: Option<OpenRun>, end: usize) -> Result<(), IndexError> {
+        let Some(OpenRun { start, name, plain }) = run else { return Ok(()) };
+        if self.index.runs.len() >= RUNS {
+            return Err(IndexError::TooManyRuns);
+        }
+        let place = Place::new(self.done, start, end)?;
+        self.index.runs.push(Run { place, name, plain }, &self.budget)?;
+        Ok(())
+    }
+
+    /// Notes that `name` has a sample with these peculiarities; returns its number.
+    fn sampled(
+        &mut self,
+        blocks: &[Block],
+        name: &[u8],
+        sample: &Sample,
+    ) -> Result<u16, IndexError> {
+        let span = sample.name;
+        let number = self.number(blocks, name, span, sample.quoted)?;
+        self.last = number;
+        self.index.watched |= sample.watched;
+        self.index.quoted |= sample.quoted || sample.quoted_label;
+        if let Some(entry) = self.index.names.get_mut(number.into()) {
+            entry.sampled = true;
+            entry.odd_le |= sample.odd_le;
+            entry.odd_quantile |= sample.odd_quantile;
+        }
+        Ok(number)
+    }
+
+    fn note(&mut self, blocks: &[Block], bytes: &[u8], note: Note) -> Result<(), IndexError> {
+        match note {
+            Note::Comment => Ok(()),
+            Note::Eof => {
+                self.eof = true;
+                Ok(())
+            }
+            Note::Help { name, quoted, text } => {
+                let number = self.number(blocks, name.of(bytes), name, quoted)?;
+                let place = Place::new(self.done, text.start, text.end)?;
+                let target = self.alias_of(number);
+                if let Some(entry) = self.index.names.get_mut(target) {
+                    entry.help.get_or_insert(place);
+                }
+                Ok(())
+            }
+            Note::Type { name, quoted, kind } => {
+                let number = self.number(blocks, name.of(bytes), name, quoted)?;
+                self.declare(blocks, number, kind)
+            }
+        }
+    }
+
+    fn alias_of(&self, number: u16) -> usize {
+        let alias = self.index.names.get(number.into()).map_or(NONE, |name| name.alias);
+        if alias == NONE { number.into() } else { alias.into() }
+    }
+
+    /// Takes a TYPE down; under the text format's name where OpenMetrics has another.
+    fn declare(&mut self, blocks: &[Block], number: u16, kind: Kind) -> Result<(), IndexError> {
+        let suffix: &[u8] = match (self.lexer.format, kind) {
+            (Format::OpenMetrics, Kind::Counter) => b"_total",
+            (Format::OpenMetrics, Kind::Info) => b"_info",
+            _ => b"",
+        };
+        let mut target = usize::from(number);
+        if !suffix.is_empty() {
+            let renamed = self.renamed(blocks, number, suffix)?;
+            target = usize::from(renamed);
+            let help = self.index.names.get_mut(number.into()).and_then(|name| {
+                name.alias = renamed;
+                name.help.take()
+            });
+            if let Some(entry) = self.index.names.get_mut(target) {
+                entry.help = entry.help.or(help);
+            }
+        }
+        if let Some(entry) = self.index.names.get_mut(target) {
+            let known = *entry.kind.get_or_insert(kind);
+            entry.contradicted |= known.word() != kind.word();
+        }
+        Ok(())
+    }
+
+    /// The number of the name that is name number `number` with `suffix` at its end.
+    fn renamed(&mut self, blocks: &[Block], number: u16, suffix: &[u8]) -> Result<u16, IndexError> {
+        let spots = self.index.names.get(number.into()).map(|name| (name.written, name.bare));
+        let (written, bare) = spots.unwrap_or_default();
+        let make = |index: &Index, spot: Spot| {
+            let mut name = index.spot(blocks, spot).to_vec();
+            name.extend_from_slice(suffix);
+            name
+        };
+        let full = make(&self.index, written);
+        let full_bare = make(&self.index, bare);
+        if let Some(found) = self.find(blocks, &full) {
+            return Ok(found);
+        }
+        let spot = self.make(&full)?;
+        let bare = if full == full_bare { spot } else { self.make(&full_bare)? };
+        self.insert(&full, spot, bare)
+    }
+
+    /// The number of `name`, which stands at `span` of the block under way if it is new.
+    fn number(
+        &mut self,
+        blocks: &[Block],
+        name: &[u8],
+        span: Span,
+        quoted: bool,
+    ) -> Result<u16, IndexError> {
+        if let Some(number) = self.find(blocks, name) {
+            return Ok(number);
+        }
+        self.count_family(blocks, name)?;
+        let place = Place::new(self.done, span.start, span.end)?;
+        let written = Spot { place, made: false };
+        let bare = if quoted { self.make(&escape_name(name))? } else { written };
+        self.insert(name, written, bare)
+    }
+
+    fn hash(&self, name: &[u8]) -> (u32, usize) {
+        let hash = self.hasher.hash_one(name);
+        let low = u32::try_from(hash & u64::from(u32::MAX)).unwrap_or(0);
+        (low, usize::try_from(low).unwrap_or(0) & HEADS.saturating_sub(1))
+    }
+
+    fn find(&self, blocks: &[Block], name: &[u8]) -> Option<u16> {
+        let (hash, head) = self.hash(name);
+        let mut at = self.heads.get(head).copied()?;
+        while let Some(entry) = self.index.names.get(at.into()) {
+            if entry.hash == hash && self.index.spot(blocks, entry.written) == name {
+                return Some(at);
+            }
+            at = entry.next;
+        }
+        None
+    }
+
+    fn insert(&mut self, name: &[u8], written: Spot, bare: Spot) -> Result<u16, IndexError> {
+        let too_many = IndexError::TooManyFamilies(self.families_limit);
+        let number = u16::try_from(self.index.names.len()).map_err(|_| too_many)?;
+        if number == NONE {
+            return Err(too_many);
+        }
+        let (hash, head) = self.hash(name);
+        let next = self.heads.get(head).copied().unwrap_or(NONE);
+        let entry = Name { written, bare, hash, next, alias: NONE, ..Name::default() };
+        self.index.names.push(entry, &self.budget)?;
+        if let Some(head) = self.heads.get_mut(head) {
+            *head = number;
+        }
+        Ok(number)
+    }
+
+    /// Counts a new name as a family, unless it is a part of a histogram or a summary.
+    fn count_family(&mut self, blocks: &[Block], name: &[u8]) -> Result<(), IndexError> {
+        let stem = super::family::stem(name).and_then(|(stem, _)| self.find(blocks, stem));
+        let part = stem
+            .and_then(|stem| self.index.names.get(stem.into()))
+            .is_some_and(|stem| matches!(stem.kind, Some(Kind::Histogram | Kind::Summary)));
+        if part {
+            return Ok(());
+        }
+        self.families = self.families.saturating_add(1);
+        if self.families > self.families_limit {
+            return Err(IndexError::TooManyFamilies(self.families_limit));
+        }
+        Ok(())
+    }
+
+    /// Keeps a name that stands nowhere in the page.
+    fn make(&mut self, name: &[u8]) -> Result<Spot, IndexError> {
+        let made = &mut self.index.made;
+        if made.last_mut().is_none_or(|block| block.spare().len() < name.len()) {
+            made.push(self.budget.block()?);
+        }
+        let number = made.len().saturating_sub(1);
+        let Some(block) = made.last_mut() else { return Err(IndexError::Full) };
+        let start = block.filled().len();
+        if block.append(name) < name.len() {
+            return Err(IndexError::Full);
+        }
+        let place = Place::new(number, start, start.saturating_add(name.len()))?;
+        Ok(Spot { place, made: true })
+    }
+}
+
+/// A run whose end is not reached yet.
+#[derive(Debug, Clone, Copy)]
+struct OpenRun {
+    start: usize,
+    name: u16,
+    plain: bool,
+}

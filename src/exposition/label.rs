@@ -1,0 +1,309 @@
+//! Labels: escaping, and putting a source's own on a sample.
+
+use super::line::{Pairs, Sample, is_label_name, is_metric_name};
+
+/// What becomes of a sample's label that has the name of one of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnConflict {
+    /// It stays as `exported_…`, as Prometheus does it.
+    #[default]
+    Rename,
+    /// It goes.
+    Override,
+    /// It stays, and ours is left out.
+    Keep,
+}
+
+/// How names leave that need quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum Names {
+    /// With `_` for each character that no bare name has: what every Prometheus can read.
+    #[default]
+    Underscores,
+    /// In quotes: for scrapers that say `escaping=allow-utf-8`.
+    Quoted,
+}
+
+/// The labels that a merge puts on the samples of one source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// Names, and values escaped as they are written.
+    pairs: Vec<(Box<str>, Box<str>)>,
+    /// `a="b",c="d",`, ready to stand behind an opening brace.
+    text: Vec<u8>,
+}
+
+impl Labels {
+    /// Labels from names, which must be bare label names, and values as they are.
+    pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut labels = Self::default();
+        for (name, value) in pairs {
+            let value = escape_value(value);
+            for piece in [name.as_bytes(), b"=\"", value.as_bytes(), b"\","] {
+                labels.text.extend_from_slice(piece);
+            }
+            labels.pairs.push((name.into(), value.into_boxed_str()));
+        }
+        labels
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// `a="b",c="d",`: each with a comma.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    fn has(&self, name: &[u8]) -> bool {
+        self.pairs.iter().any(|(own, _)| own.as_bytes() == name)
+    }
+}
+
+/// A label value with `\`, `"` and line feeds escaped.
+#[must_use]
+pub fn escape_value(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            '\\' => escaped.push_str("\\\\"),
+            '"' => escaped.push_str("\\\""),
+            '\n' => escaped.push_str("\\n"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// `name`, which needs quotes, with `_` for each character that a bare metric name cannot have.
+/// Prometheus calls this escaping scheme `underscores`.
+#[must_use]
+pub fn escape_name(name: &[u8]) -> Vec<u8> {
+    underscores(name, true).collect()
+}
+
+/// The same a byte at a time; `colon` tells whether `:` may stay.
+fn underscores(name: &[u8], colon: bool) -> impl Iterator<Item = u8> + Clone {
+    unescaped(str::from_utf8(name).unwrap_or_default()).enumerate().map(move |(at, c)| match c {
+        'a'..='z' | 'A'..='Z' => u8::try_from(c).unwrap_or(b'_'),
+        '0'..='9' if at > 0 => u8::try_from(c).unwrap_or(b'_'),
+        ':' if colon => b':',
+        _ => b'_',
+    })
+}
+
+/// The characters of a quoted text whose escapes are good.
+fn unescaped(text: &str) -> impl Iterator<Item = char> + Clone {
+    let mut escaped = false;
+    text.chars().filter_map(move |c| {
+        if c == '\\' && !escaped {
+            escaped = true;
+            return None;
+        }
+        let feed = escaped && c == 'n';
+        escaped = false;
+        Some(if feed { '\n' } else { c })
+    })
+}
+
+/// A place to write a line: full is full, and nothing is cut.
+#[derive(Debug)]
+pub(super) struct Out<'a> {
+    pub(super) bytes: &'a mut [u8],
+    pub(super) len: usize,
+}
+
+/// There was no room for all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NoRoom;
+
+impl Out<'_> {
+    #[inline]
+    pub(super) fn put(&mut self, piece: &[u8]) -> Result<(), NoRoom> {
+        let end = self.len.saturating_add(piece.len());
+        self.bytes.get_mut(self.len..end).ok_or(NoRoom)?.copy_from_slice(piece);
+        self.len = end;
+        Ok(())
+    }
+
+    /// Puts escaped text: its good escapes as they are, any other backslash doubled, since that is
+    /// how Prometheus reads it.
+    pub(super) fn put_escaped(&mut self, text: &[u8], escapes: Escapes) -> Result<(), NoRoom> {
+        let mut rest = text;
+        while let Some(at) = memchr::memchr(b'\\', rest) {
+            let (before, escape) = rest.split_at(at);
+            self.put(before)?;
+            let (len, instead): (usize, &[u8]) = match (escape.get(1), escapes) {
+                (Some(b'\\'), _) => (2, b"\\\\"),
+                (Some(b'n'), _) => (2, b"\\n"),
+                (Some(b'"'), Escapes::Value) => (2, b"\\\""),
+                (Some(b'"'), Escapes::OpenMetricsHelp) => (2, b"\""),
+                _ => (1, b"\\\\"),
+            };
+            self.put(instead)?;
+            rest = escape.get(len..).unwrap_or_default();
+        }
+        self.put(rest)
+    }
+}
+
+/// Where an escaped text stands, which decides whether `\"` is an escape there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Escapes {
+    /// A label's value.
+    Value,
+    /// HELP in the text format.
+    Help,
+    /// HELP in OpenMetrics, to be written in the text format.
+    OpenMetricsHelp,
+}
+
+/// How samples are written anew.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Style<'a> {
+    pub(super) ours: &'a Labels,
+    pub(super) on_conflict: OnConflict,
+    pub(super) names: Names,
+}
+
+impl Style<'_> {
+    /// Writes `sample` of `block` with our labels on it, in the plainest form there is. Its name
+    /// is `name`; its timestamp, in milliseconds, `timestamp`.
+    ///
+    /// Returns how many labels were left out because escaping gave them the name of another.
+    pub(super) fn write(
+        &self,
+        (block, sample): (&[u8], &Sample),
+        name: &[u8],
+        timestamp: &[u8],
+        out: &mut Out<'_>,
+    ) -> Result<usize, NoRoom> {
+        let quoted = self.names == Names::Quoted && !is_metric_name(name);
+        let mut separator: &'static [u8] = b"{";
+        if quoted {
+            out.put(b"{\"")?;
+            out.put(name)?;
+            out.put(b"\"")?;
+            separator = b",";
+        } else {
+            out.put(name)?;
+        }
+        let labels = sample.labels.of(block);
+        let own = |name: &[u8]| {
+            Pairs::new(labels).any(|pair| pair.name == name && !pair.value.is_empty())
+        };
+        for (name, value) in &self.ours.pairs {
+            if self.on_conflict == OnConflict::Keep && own(name.as_bytes()) {
+                continue;
+            }
+            open(out, &mut separator)?;
+            out.put(name.as_bytes())?;
+            close(out, value.as_bytes())?;
+        }
+        let lost = self.write_own(labels, &mut separator, out)?;
+        if separator != b"{" {
+            out.put(b"}")?;
+        }
+        out.put(b" ")?;
+        out.put(sample.value.of(block))?;
+        if !timestamp.is_empty() {
+            out.put(b" ")?;
+            out.put(timestamp)?;
+        }
+        out.put(b"\n")?;
+        Ok(lost)
+    }
+
+    /// Writes the labels the sample came with.
+    fn write_own(
+        &self,
+        labels: &[u8],
+        separator: &mut &'static [u8],
+        out: &mut Out<'_>,
+    ) -> Result<usize, NoRoom> {
+        let mut lost = 0_usize;
+        for (at, label) in Pairs::new(labels).enumerate() {
+            let bare = is_label_name(label.name);
+            if !bare && self.names == Names::Underscores {
+                if self.taken(labels, at, label.name) {
+                    lost = lost.saturating_add(1);
+                    continue;
+                }
+                open(out, separator)?;
+                for byte in underscores(label.name, false) {
+                    out.put(&[byte])?;
+                }
+            } else if !self.ours.has(label.name) {
+                open(out, separator)?;
+                let quote: &[u8] = if bare { b"" } else { b"\"" };
+                out.put(quote)?;
+                out.put(label.name)?;
+                out.put(quote)?;
+            } else if self.on_conflict == OnConflict::Override || label.value.is_empty() {
+                // An empty value means that there is no such label.
+                continue;
+            } else {
+                open(out, separator)?;
+                for _ in 0..self.exported_depth(labels, label.name) {
+                    out.put(EXPORTED)?;
+                }
+                out.put(label.name)?;
+            }
+            close(out, label.value)?;
+        }
+        Ok(lost)
+    }
+
+    /// Whether escaping gives label number `at`, called `name`, the name of another.
+    fn taken(&self, labels: &[u8], at: usize, name: &[u8]) -> bool {
+        let escaped = underscores(name, false);
+        let same = |other: &[u8]| escaped.clone().eq(other.iter().copied());
+        self.ours.pairs.iter().any(|(own, _)| same(own.as_bytes()))
+            || Pairs::new(labels).any(|pair| same(pair.name))
+            || Pairs::new(labels)
+                .take(at)
+                .any(|pair| escaped.clone().eq(underscores(pair.name, false)))
+    }
+
+    /// How often `exported_` stands before `name`, so that no label has the result as its name: once,
+    /// nearly always. Not at all where the sample's label is kept.
+    fn exported_depth(&self, labels: &[u8], name: &[u8]) -> usize {
+        if self.on_conflict == OnConflict::Keep {
+            return 0;
+        }
+        let free = |depth: &usize| {
+            let same = |other: &[u8]| is_exported(other, *depth, name);
+            !self.ours.pairs.iter().any(|(own, _)| same(own.as_bytes()))
+                && !Pairs::new(labels).any(|pair| same(pair.name))
+        };
+        (1..).find(free).unwrap_or(1)
+    }
+}
+
+const EXPORTED: &[u8] = b"exported_";
+
+/// Whether `other` is `name` with `exported_` before it `depth` times.
+fn is_exported(other: &[u8], depth: usize, name: &[u8]) -> bool {
+    let mut rest = other;
+    for _ in 0..depth {
+        let Some(stripped) = rest.strip_prefix(EXPORTED) else { return false };
+        rest = stripped;
+    }
+    rest == name
+}
+
+fn open(out: &mut Out<'_>, separator: &mut &'static [u8]) -> Result<(), NoRoom> {
+    out.put(separator)?;
+    *separator = b",";
+    Ok(())
+}
+
+fn close(out: &mut Out<'_>, value: &[u8]) -> Result<(), NoRoom> {
+    out.put(b"=\"")?;
+    out.put_escaped(value, Escapes::Value)?;
+    out.put(b"\"")
+}
