@@ -403,7 +403,7 @@ impl Lexer<'_> {
         let mut sample = Sample { name: Span { start: at, end }, ..Sample::default() };
         let value = match block[end] {
             b'{' if end > at => self.labels(block, end + 1, &mut sample)?,
-            b' ' if end > at => end + 1,
+            b' ' if end > at && !matches!(block[end + 1], b'{' | b' ' | b'\t') => end + 1,
             _ => return self.odd_line(block, at),
         };
         let next = self.value(block, value, &mut sample)?;

@@ -24,3 +24,6 @@ pub use index::{IndexError, Indexer, Page};
 pub use label::{Labels, Names, OnConflict};
 pub use line::{Format, Malformed, Watch};
 pub use merge::{Conflicts, Merge, Merged, Part};
+
+#[cfg(test)]
+mod tests;
