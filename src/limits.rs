@@ -34,6 +34,10 @@ pub const DEFAULT_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// answer when scrapes have all the rest.
 pub const RESERVED_BLOCKS: usize = 8;
 
+/// Blocks that a merge asks for before it is known what its tables take: names, families, order,
+/// and fanin's own page.
+pub const MERGE_BLOCKS: usize = 16;
+
 /// Idle blocks kept for the next scrape; the rest go back to the system.
 pub const IDLE_BLOCKS: usize = 8;
 

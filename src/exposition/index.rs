@@ -98,6 +98,8 @@ pub struct Page {
     text: Text,
     index: Index,
     format: Format,
+    /// What pays for it.
+    budget: Budget,
     kept: Option<Kept>,
 }
 
@@ -158,9 +160,13 @@ impl Page {
     }
 
     /// Makes the page one that stays between scrapes: counted as kept, its last block trimmed.
-    pub fn keep(&mut self, kept: Kept) {
-        self.text.trim();
-        self.kept = Some(kept);
+    /// Whether `limits.kept` allows it.
+    pub fn keep(&mut self) -> bool {
+        self.kept = self.budget.keep().ok();
+        if self.kept.is_some() {
+            self.text.trim();
+        }
+        self.kept.is_some()
     }
 
     pub(super) const fn index(&self) -> &Index {
@@ -251,7 +257,7 @@ impl<'w> Indexer<'w> {
             let line = self.lines.saturating_add(1);
             return Err(IndexError::Malformed { line, column: 1, fault: Fault::NoEof });
         }
-        Ok(Page { text, index: self.index, format, kept: None })
+        Ok(Page { text, index: self.index, format, budget: self.budget, kept: None })
     }
 
     /// Where in the page `fault` is.
@@ -362,7 +368,9 @@ impl<'w> Indexer<'w> {
                 let number = self.number(blocks, name.of(bytes), name, quoted)?;
                 let place = Place::new(self.done, text.start, text.end)?;
                 let target = self.alias_of(number);
-                if let Some(entry) = self.index.names.get_mut(target) {
+                if let Some(entry) = self.index.names.get_mut(target)
+                    && place.len > 0
+                {
                     entry.help.get_or_insert(place);
                 }
                 Ok(())

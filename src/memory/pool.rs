@@ -230,6 +230,12 @@ impl Budget {
         self.correct(0);
     }
 
+    /// Blocks promised, those in use included.
+    #[must_use]
+    pub fn granted(&self) -> usize {
+        self.0.granted.get()
+    }
+
     /// Blocks in use.
     #[must_use]
     pub fn used(&self) -> usize {

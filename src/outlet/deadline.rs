@@ -1,0 +1,70 @@
+//! How long a scrape may take.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::limits::REPLY_MARGIN;
+
+/// `X-Prometheus-Scrape-Timeout-Seconds` says something that is no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadTimeout;
+
+impl fmt::Display for BadTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("X-Prometheus-Scrape-Timeout-Seconds is not a number of seconds above zero")
+    }
+}
+
+impl std::error::Error for BadTimeout {}
+
+/// Time left for a scrape, from the header with which Prometheus states its own timeout.
+///
+/// `value` is that of `X-Prometheus-Scrape-Timeout-Seconds`: decimal **seconds**, such as `10` or
+/// `2.5`. Returned is that time less [`REPLY_MARGIN`], at most `cap`. Where the margin would leave
+/// nothing, the whole time is returned: a late answer is more use than none.
+///
+/// # Errors
+///
+/// [`BadTimeout`] if `value` is not a finite number above zero.
+///
+/// # Source
+///
+/// The header is Prometheus' own (`scrape/scrape.go`); the margin and its 0.5 s are what
+/// blackbox_exporter takes off by default.
+pub fn scrape_budget(value: &str, cap: Duration) -> Result<Duration, BadTimeout> {
+    let seconds: f64 = value.trim().parse().map_err(|_| BadTimeout)?;
+    if !seconds.is_finite() || seconds <= 0.0 {
+        return Err(BadTimeout);
+    }
+    let whole = Duration::try_from_secs_f64(seconds).unwrap_or(cap);
+    let left = whole.checked_sub(REPLY_MARGIN).filter(|left| !left.is_zero()).unwrap_or(whole);
+    Ok(left.min(cap))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_margin_is_taken_off_where_it_leaves_something() {
+        let cap = Duration::from_secs(120);
+        let cases = [
+            ("10", Ok(9500)),
+            ("2.5", Ok(2000)),
+            (" 1e1 ", Ok(9500)),
+            ("0.5", Ok(500)),
+            ("0.2", Ok(200)),
+            ("1e30", Ok(120_000)),
+            ("9999", Ok(120_000)),
+            ("0", Err(BadTimeout)),
+            ("-1", Err(BadTimeout)),
+            ("NaN", Err(BadTimeout)),
+            ("inf", Err(BadTimeout)),
+            ("soon", Err(BadTimeout)),
+            ("", Err(BadTimeout)),
+        ];
+        for (value, want) in cases {
+            assert_eq!(scrape_budget(value, cap), want.map(Duration::from_millis), "{value}");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The `merge` outlet: all its sources at once, each within its deadline, as one page.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Write;
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant};
+
+use smol::Timer;
+use smol::future::yield_now;
+
+use super::{Refusal, Server};
+use crate::config::plan;
+use crate::exposition::{Labels, Merge, Merged, Names, OnConflict, Part, Watch};
+use crate::limits::{MERGE_BLOCKS, REPLY_MARGIN};
+use crate::memory::{Admission, Budget, Full, Want};
+use crate::source::flight::Flight;
+use crate::source::{Engine, ScrapeError, Source, chain, own_page};
+
+/// A merge as configured.
+pub struct MergeOutlet {
+    members: Vec<Member>,
+    on_conflict: OnConflict,
+    strict: bool,
+    /// Blocks that the tables of the last merge took.
+    tables: Cell<usize>,
+    flights: RefCell<Vec<(Request, Weak<Flight<Outcome>>)>>,
+}
+
+/// What makes two requests to a route equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Request {
+    query: Box<str>,
+    names: Names,
+}
+
+/// What a merge takes from, and the labels it puts on.
+struct Member {
+    from: From,
+    labels: Rc<Labels>,
+}
+
+enum From {
+    Own(Watch),
+    Source(Rc<Source>),
+}
+
+/// A merged page, or why there is none.
+pub type Outcome = Result<Rc<Merged>, Refusal>;
+
+/// What one scrape of all members gave, in their order.
+type Gathered = Vec<Result<Rc<crate::exposition::Page>, Rc<ScrapeError>>>;
+
+impl MergeOutlet {
+    /// The outlet that `plan` describes, of these sources.
+    #[must_use]
+    pub fn new(plan: &plan::Merge, own_labels: &[Box<str>], sources: &[Rc<Source>]) -> Self {
+        let named = |name: &str| plan.label.iter().map(move |label| (&**label, name.to_owned()));
+        let member = |member: &plan::Member| match *member {
+            plan::Member::Own => {
+                let labels: Vec<_> = named("self").collect();
+                let pairs = labels.iter().map(|(name, value)| (*name, value.as_str()));
+                let watch = Watch::new(own_labels.iter().map(AsRef::as_ref));
+                Some(Member { from: From::Own(watch), labels: Rc::new(Labels::new(pairs)) })
+            }
+            plan::Member::Source(number) => {
+                let source = sources.get(number)?;
+                let labels: Vec<_> = named(source.name()).collect();
+                let pairs = labels.iter().map(|(name, value)| (*name, value.as_str()));
+                let labels = Rc::new(Labels::new(pairs.chain(source.labels())));
+                Some(Member { from: From::Source(Rc::clone(source)), labels })
+            }
+        };
+        Self {
+            members: plan.members.iter().filter_map(member).collect(),
+            on_conflict: match plan.on_conflict {
+                plan::OnConflict::Rename => OnConflict::Rename,
+                plan::OnConflict::Override => OnConflict::Override,
+                plan::OnConflict::Keep => OnConflict::Keep,
+            },
+            strict: plan.strict,
+            tables: Cell::new(MERGE_BLOCKS),
+            flights: RefCell::default(),
+        }
+    }
+
+    /// The sources it merges.
+    pub fn sources(&self) -> impl Iterator<Item = &Rc<Source>> {
+        self.members.iter().filter_map(|member| match &member.from {
+            From::Own(_) => None,
+            From::Source(source) => Some(source),
+        })
+    }
+
+    /// The page for a request with this query, by `deadline`. Equal requests that come while it is
+    /// being made get the same one.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] says what the scraper is answered instead.
+    pub async fn page(
+        self: &Rc<Self>,
+        engine: &Rc<Engine>,
+        server: &Rc<Server>,
+        (query, names): (&str, Names),
+        deadline: Instant,
+    ) -> Outcome {
+        let request = Request { query: query.into(), names };
+        let flight = self.under_way(&request, deadline).unwrap_or_else(|| {
+            let (outlet, server) = (Rc::clone(self), Rc::clone(server));
+            let for_work = Rc::clone(engine);
+            let flight = Flight::start(&engine.executor, deadline, async move {
+                outlet.make(&for_work, &server, names, deadline).await
+            });
+            self.flights.borrow_mut().push((request, Rc::downgrade(&flight)));
+            flight
+        });
+        let late = async {
+            // Sources that miss the deadline are left out; merging the others takes a moment more.
+            Timer::at(deadline.checked_add(REPLY_MARGIN).unwrap_or(deadline)).await;
+            Err(Refusal::unavailable("the page was not done within the scrape's timeout".into()))
+        };
+        smol::future::or(flight.result(), late).await
+    }
+
+    fn under_way(&self, request: &Request, deadline: Instant) -> Option<Rc<Flight<Outcome>>> {
+        let mut flights = self.flights.borrow_mut();
+        flights.retain(|(_, flight)| flight.strong_count() > 0);
+        let same = flights.iter().filter(|(other, _)| other == request);
+        let mut same = same.filter_map(|(_, flight)| flight.upgrade());
+        same.find(|flight| !flight.is_done() && flight.serves(deadline))
+    }
+
+    /// Scrapes all members and merges what they give.
+    async fn make(
+        self: &Rc<Self>,
+        engine: &Rc<Engine>,
+        server: &Rc<Server>,
+        names: Names,
+        deadline: Instant,
+    ) -> Outcome {
+        let (mut admission, mut gathered) = self.gather(engine, deadline).await?;
+        let short = |gathered: &Gathered| {
+            gathered.iter().any(|page| matches!(page, Err(error) if error.is_memory()))
+        };
+        if short(&gathered) {
+            // All is freed; each source has remembered that it needs more.
+            drop((admission, gathered));
+            (admission, gathered) = self.gather(engine, deadline).await?;
+        }
+        self.judge(&gathered)?;
+        let budget = admission.budget;
+        let merged = self.merge(engine, server, (gathered, names), &budget).await;
+        let merged = merged.map_err(|_| Refusal::memory(engine))?;
+        budget.settle();
+        self.tables.set(budget.used().max(MERGE_BLOCKS));
+        engine.metrics.conflicts(merged.conflicts());
+        Ok(Rc::new(merged))
+    }
+
+    /// Scrapes all sources at once, when there are blocks for all of them.
+    async fn gather(
+        &self,
+        engine: &Rc<Engine>,
+        deadline: Instant,
+    ) -> Result<(Admission, Gathered), Refusal> {
+        let expected: Vec<_> = self.sources().map(|source| source.expects()).collect();
+        let blocks = expected.iter().map(|(blocks, _)| *blocks);
+        let want = Want {
+            blocks: blocks.fold(self.tables.get(), usize::saturating_add),
+            guessed: expected.iter().any(|(_, guessed)| *guessed),
+        };
+        let late = async {
+            Timer::at(deadline).await;
+            Err(Refusal::memory(engine))
+        };
+        let admitted = async { Ok(engine.pool.admit(want).await) };
+        let mut admission = smol::future::or(admitted, late).await?;
+        let mut tasks = Vec::with_capacity(expected.len());
+        let granted = admission.budget.granted();
+        for (source, (blocks, _)) in self.sources().zip(expected) {
+            // Where there is less than all of them may need, each gets its share.
+            let share = blocks.saturating_mul(granted).checked_div(want.blocks).unwrap_or(0);
+            let budget = admission.budget.split(share.min(blocks));
+            let (source, for_work) = (Rc::clone(source), Rc::clone(engine));
+            tasks.push(engine.executor.spawn(async move {
+                source.scrape(&for_work, budget, deadline).await
+            }));
+        }
+        let mut gathered = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            gathered.push(task.await);
+        }
+        admission.sizes_known();
+        Ok((admission, gathered))
+    }
+
+    /// Whether there is enough for a page.
+    fn judge(&self, gathered: &Gathered) -> Result<(), Refusal> {
+        let failed = gathered.iter().filter(|page| page.is_err()).count();
+        let none_left = failed > 0 && failed == gathered.len();
+        if !none_left && !(self.strict && failed > 0) {
+            return Ok(());
+        }
+        let mut text = String::new();
+        for (source, page) in self.sources().zip(gathered) {
+            let Err(error) = page else { continue };
+            let separator = if text.is_empty() { "" } else { "; " };
+            // Writing to a string does not fail.
+            let _ = write!(text, "{separator}source \"{}\": {}", source.name(), chain(&**error));
+        }
+        Err(Refusal::unavailable(text))
+    }
+
+    /// Makes one page of what the sources gave and, where it belongs, fanin's own metrics.
+    async fn merge(
+        &self,
+        engine: &Engine,
+        server: &Server,
+        (gathered, names): (Gathered, Names),
+        budget: &Budget,
+    ) -> Result<Merged, Full> {
+        let mut merge = Merge::new(self.on_conflict, names, budget)?;
+        let mut gathered = gathered.into_iter();
+        for member in &self.members {
+            let page = match &member.from {
+                From::Source(_) => gathered.next().and_then(Result::ok),
+                From::Own(watch) => {
+                    let page = server.with_metrics_of_now(engine, |now| {
+                        own_page(&engine.metrics, now, watch, budget)
+                    });
+                    Some(Rc::new(page.map_err(|_| Full)?))
+                }
+            };
+            let Some(page) = page else { continue };
+            merge.add(Part { page, labels: Rc::clone(&member.labels) })?;
+            yield_now().await;
+        }
+        while merge.advance()? {
+            yield_now().await;
+        }
+        Ok(merge.finish())
+    }
+}
+
+/// How soon one who found no memory may come again.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);

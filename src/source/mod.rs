@@ -1,0 +1,263 @@
+//! Where pages come from. A source yields one [`Page`], lexed and indexed, or says why not.
+//!
+//! A [`Source`] is what the configuration says of it together with a [`State`] that outlives
+//! reloads: what it took last time, what became of its scrapes, and the page it keeps.
+
+pub mod discover;
+mod error;
+pub mod flight;
+mod http;
+mod own;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use smol::{LocalExecutor, Timer};
+
+pub use self::error::{ScrapeError, chain};
+use self::flight::Flight;
+pub use self::own::own_page;
+use crate::config::plan;
+use crate::exposition::{Page, Watch};
+use crate::http::fetch::Client;
+use crate::memory::{Budget, Pool, blocks_for};
+use crate::telemetry::metrics::{Metrics, Scrape, SourceStats};
+
+/// What all sources and outlets work with.
+pub struct Engine {
+    /// The one thread's executor.
+    pub executor: LocalExecutor<'static>,
+    /// All blocks there are.
+    pub pool: Pool,
+    /// The share of them that no scrape can take.
+    pub reserve: Budget,
+    /// Connections to exporters.
+    pub client: Client,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// A configured source.
+pub struct Source {
+    name: Box<str>,
+    kind: Kind,
+    timeout: Option<Duration>,
+    cache: Option<Duration>,
+    labels: Vec<(Box<str>, Box<str>)>,
+    max_bytes: usize,
+    families: usize,
+    watch: Watch,
+    state: Rc<State>,
+}
+
+/// How a source is reached.
+enum Kind {
+    Http(http::Http),
+}
+
+/// What a source remembers from scrape to scrape and from configuration to configuration.
+#[derive(Default)]
+pub struct State {
+    /// What became of its scrapes.
+    pub stats: SourceStats,
+    /// Blocks that its page and index took last time; 0 before the first.
+    expected: Cell<usize>,
+    /// The page that `cache` keeps.
+    kept: RefCell<Option<Rc<Page>>>,
+    /// The fetch under way that others may share.
+    flight: RefCell<Option<std::rc::Weak<Flight<Fetched>>>>,
+}
+
+/// What one fetch gives to all who share it.
+type Fetched = Result<Rc<Page>, Rc<ScrapeError>>;
+
+impl Source {
+    /// The source that `plan` describes, with what is remembered of it.
+    ///
+    /// # Errors
+    ///
+    /// Text for an address that cannot be used; the configuration is checked before, so there is
+    /// none from there.
+    pub fn new(plan: &plan::Source, families: usize, state: Rc<State>) -> Result<Self, String> {
+        let watch = Watch::new(plan.label_names.iter().map(AsRef::as_ref));
+        let plan::Kind::Http(kind) = &plan.kind;
+        Ok(Self {
+            name: plan.name.clone(),
+            kind: Kind::Http(http::Http::new(kind)?),
+            timeout: plan.timeout,
+            cache: plan.cache,
+            labels: plan.labels.clone(),
+            max_bytes: plan.max_bytes,
+            families,
+            watch,
+            state,
+        })
+    }
+
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The labels that the configuration puts on its samples.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// What became of its scrapes.
+    #[must_use]
+    pub fn stats(&self) -> &SourceStats {
+        &self.state.stats
+    }
+
+    /// Blocks that a scrape is to be granted, and whether that is a guess: the most there may be.
+    /// None where a kept page will do.
+    #[must_use]
+    pub fn expects(&self) -> (usize, bool) {
+        if self.state.kept.borrow().is_some() {
+            return (0, false);
+        }
+        match self.state.expected.get() {
+            0 => (blocks_for(self.max_bytes), true),
+            blocks => (blocks, false),
+        }
+    }
+
+    /// Remembers that the blocks were not enough: next time it asks for twice as many.
+    fn wants_more(&self, had: usize) {
+        self.state.expected.set(had.max(1).saturating_mul(2));
+    }
+
+    /// Fetches the page by `deadline`, paid for by `budget`, or hands out the one that is kept or
+    /// being fetched.
+    ///
+    /// # Errors
+    ///
+    /// [`ScrapeError`]; it is counted already.
+    pub async fn scrape(
+        self: &Rc<Self>,
+        engine: &Rc<Engine>,
+        budget: Budget,
+        deadline: Instant,
+    ) -> Fetched {
+        let Some(keep_for) = self.cache else {
+            return self.fetch(engine, budget, deadline).await.map_err(Rc::new);
+        };
+        if let Some(page) = self.state.kept.borrow().as_ref() {
+            return Ok(Rc::clone(page));
+        }
+        let under_way = self.state.flight.borrow().as_ref().and_then(std::rc::Weak::upgrade);
+        let shared = under_way.filter(|flight| flight.serves(deadline));
+        let flight = shared.unwrap_or_else(|| {
+            let (source, engine) = (Rc::clone(self), Rc::clone(engine));
+            let executor = Rc::clone(&engine);
+            let flight = Flight::start(&executor.executor, deadline, async move {
+                let fetched = source.fetch(&engine, budget, deadline).await;
+                fetched.map(|page| source.keep(&engine, page, keep_for)).map_err(Rc::new)
+            });
+            self.state.flight.replace(Some(Rc::downgrade(&flight)));
+            flight
+        });
+        let start = Instant::now();
+        let late = async {
+            Timer::at(deadline).await;
+            Err(Rc::new(ScrapeError::Timeout(start.elapsed())))
+        };
+        smol::future::or(flight.result(), late).await
+    }
+
+    /// Keeps `page` for the scrapes that come within `keep_for`, if there is room for kept pages.
+    fn keep(self: &Rc<Self>, engine: &Rc<Engine>, page: Rc<Page>, keep_for: Duration) -> Rc<Page> {
+        let mut page = page;
+        let allowed = Rc::get_mut(&mut page).is_some_and(Page::keep);
+        if !allowed {
+            log::warn!("source \"{}\": cannot keep its page: limits.kept is used up", self.name);
+            return page;
+        }
+        self.state.kept.replace(Some(Rc::clone(&page)));
+        let kept = Rc::downgrade(&page);
+        let state = Rc::downgrade(&self.state);
+        let expiry = async move {
+            Timer::after(keep_for).await;
+            let Some(state) = state.upgrade() else { return };
+            let same = |page: &Rc<Page>| Rc::downgrade(page).ptr_eq(&kept);
+            if state.kept.borrow().as_ref().is_some_and(same) {
+                state.kept.replace(None);
+            }
+        };
+        engine.executor.spawn(expiry).detach();
+        page
+    }
+
+    /// Fetches the page, whatever is kept, and takes down how that went.
+    async fn fetch(
+        &self,
+        engine: &Engine,
+        budget: Budget,
+        deadline: Instant,
+    ) -> Result<Rc<Page>, ScrapeError> {
+        let start = Instant::now();
+        let own = self.timeout.and_then(|timeout| start.checked_add(timeout));
+        let deadline = own.map_or(deadline, |own| own.min(deadline));
+        let fetched = self.ask(engine, &budget, deadline).await;
+        let granted = budget.granted();
+        budget.settle();
+        match &fetched {
+            Ok(_) => self.state.expected.set(budget.used().max(1)),
+            Err(ScrapeError::Memory) => self.wants_more(granted),
+            Err(_) => {}
+        }
+        self.take_down(start.elapsed(), &fetched);
+        fetched.map(Rc::new)
+    }
+
+    /// Asks for the page, and takes nothing down.
+    async fn ask(
+        &self,
+        engine: &Engine,
+        budget: &Budget,
+        deadline: Instant,
+    ) -> Result<Page, ScrapeError> {
+        let start = Instant::now();
+        let late = async {
+            Timer::at(deadline).await;
+            Err(ScrapeError::Timeout(deadline.saturating_duration_since(start)))
+        };
+        let work = async {
+            match &self.kind {
+                Kind::Http(http) => http.fetch(self, engine, budget, deadline).await,
+            }
+        };
+        smol::future::or(work, late).await
+    }
+
+    /// Counts a scrape, and logs it where it ended otherwise than the one before.
+    fn take_down(&self, took: Duration, fetched: &Result<Page, ScrapeError>) {
+        let failure = fetched.as_ref().err().map(ScrapeError::reason);
+        let (samples, bytes) =
+            fetched.as_ref().map_or((0, 0), |page| (page.samples(), page.text().len()));
+        let scrape = Scrape { at: Instant::now(), took, samples, bytes, failure };
+        let before = self.state.stats.record(scrape).map(|before| before.failure);
+        match fetched {
+            Err(error) if before != Some(failure) => {
+                log::warn!("source \"{}\": {}", self.name, chain(error));
+            }
+            Ok(_) if before.flatten().is_some() => log::info!("source \"{}\": up again", self.name),
+            _ => {}
+        }
+    }
+
+    pub(crate) const fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
+    pub(crate) const fn families(&self) -> usize {
+        self.families
+    }
+
+    pub(crate) const fn watch(&self) -> &Watch {
+        &self.watch
+    }
+}
