@@ -1,0 +1,3 @@
+//! Exposition text: what exporters write and Prometheus reads.
+
+pub mod lint;
