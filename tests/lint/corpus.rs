@@ -2,15 +2,15 @@
 
 /// One page and what is to be said of it.
 #[derive(Debug)]
-pub struct Case {
+pub(crate) struct Case {
     /// What the case is about.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Its page.
-    pub page: Vec<u8>,
+    pub(crate) page: Vec<u8>,
     /// Line and column of its first fault.
-    pub fault: Option<(usize, usize)>,
+    pub(crate) fault: Option<(usize, usize)>,
     /// Whether promtool finds a fault.
-    pub promtool_faults: bool,
+    pub(crate) promtool_faults: bool,
 }
 
 /// All cases in order.
@@ -18,7 +18,7 @@ pub struct Case {
 /// # Panics
 ///
 /// If `cases.txt` is not written as its head says.
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     include_str!("cases.txt").lines().filter_map(case).collect()
 }
 
