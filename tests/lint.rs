@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::process::{Command, Stdio};
 
-use fanin::exposition::lint::{Finding, lint};
+use fanin::exposition::lint::{Finding, check};
 
 #[path = "lint/corpus.rs"]
 mod corpus;
@@ -61,7 +61,7 @@ fn has_promtool() -> bool {
 /// The first fault of a page.
 fn first_fault(page: &[u8]) -> Option<Finding> {
     let mut first = None;
-    lint(page, &mut |finding| {
+    check(page, &mut |finding| {
         if first.is_none() && finding.fault().is_some() {
             first = Some(finding);
         }
@@ -112,10 +112,12 @@ impl Dice {
         usize::try_from(self.0 >> 33).unwrap_or(0).checked_rem(sides).unwrap_or(0)
     }
 
-    /// A page out of two others, with some bytes changed.
-    fn page(&mut self, pages: &[Vec<u8>]) -> Vec<u8> {
-        let mut pick = || pages.get(self.roll(pages.len())).cloned().unwrap_or_default();
-        let mut page = [pick(), pick()].concat();
+    /// A page of a few of the lines, with some bytes changed.
+    fn page(&mut self, lines: &[Vec<u8>]) -> Vec<u8> {
+        let mut page = Vec::new();
+        for _ in 0..=self.roll(6) {
+            page.extend(lines.get(self.roll(lines.len())).into_iter().flatten());
+        }
         for _ in 0..self.roll(3) {
             self.edit(&mut page);
         }
@@ -154,13 +156,18 @@ fn promtool_says_the_same_of_mutated_pages() {
     if !has_promtool() {
         return;
     }
-    let pages: Vec<_> = corpus::cases().into_iter().map(|case| case.page).collect();
+    let valid = corpus::cases().into_iter().filter(|case| !case.promtool_faults);
+    let lines: Vec<Vec<u8>> = valid
+        .flat_map(|case| {
+            case.page.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>()
+        })
+        .collect();
     let runs = std::env::var("FANIN_LINT_PAGES").map_or(MUTATED, |runs| runs.parse().unwrap());
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     for _ in 0..runs {
-        let page = dice.page(&pages);
+        let page = dice.page(&lines);
         let mut faults = Vec::new();
-        lint(&page, &mut |finding| {
+        check(&page, &mut |finding| {
             if finding.fault().is_some_and(|fault| !fault.is_ours()) {
                 faults.push(finding.to_string());
             }
@@ -173,5 +180,16 @@ fn promtool_says_the_same_of_mutated_pages() {
                 assert_eq!(theirs.is_some(), !faults.is_empty(), "{shown}: {theirs:?}, {faults:?}")
             }
         }
+    }
+}
+
+#[test]
+fn every_finding_has_words() {
+    for case in corpus::cases() {
+        check(&case.page, &mut |finding| {
+            let said = finding.to_string();
+            assert!(!said.ends_with(": "), "{}: {finding:?}", case.name);
+            assert!(!said.contains(char::is_control), "{}: {said:?}", case.name);
+        });
     }
 }

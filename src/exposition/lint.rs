@@ -147,7 +147,7 @@ impl Linter {
 }
 
 /// Checks a whole page.
-pub fn lint(page: &[u8], report: &mut impl FnMut(Finding)) {
+pub fn check(page: &[u8], report: &mut impl FnMut(Finding)) {
     let mut linter = Linter::new();
     for line in page.split_inclusive(|&byte| byte == b'\n') {
         linter.line(line, report);

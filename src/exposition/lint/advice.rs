@@ -38,7 +38,7 @@ pub enum Advice {
     ReservedSuffix(Excerpt, &'static str),
     /// `le` or `quantile` on a metric that has no use for it.
     ReservedLabel(&'static str, Excerpt),
-    /// A histogram's bucket without `le`, or a summary's sample without `quantile`.
+    /// A histogram's sample without `le`, or a summary's without `quantile`, that needs it.
     NoBound(&'static str),
     /// A metric name with a colon.
     Colon(Excerpt),
@@ -60,10 +60,11 @@ impl fmt::Display for Advice {
                 write!(f, "{name} ends in {suffix:?} as a histogram's or summary's samples do")
             }
             Self::ReservedLabel(label, name) => {
-                write!(f, "label {label:?} means nothing on {name}, by its type")
+                let owners = if *label == "le" { "histograms" } else { "summaries" };
+                write!(f, "label {label:?} is for {owners}, but {name} is none")
             }
             Self::NoBound(label) => {
-                write!(f, "the sample has no label {label:?}, so its value is lost")
+                write!(f, "neither sum nor count, but without label {label:?}")
             }
             Self::Colon(name) => {
                 write!(f, "{name} has a \":\", which is for names of recording rules")

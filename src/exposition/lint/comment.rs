@@ -47,7 +47,7 @@ impl Linter {
             return desk.advice(cursor.column(), Advice::Unfinished(keyword));
         }
         let key = self.families.key(&name);
-        let shown = Excerpt::new(key);
+        let shown = Excerpt::family(key, &name);
         let (family, left) = self.families.enter(key, (desk.line, column));
         let unfinished = cursor.rest().iter().copied().all(is_blank);
         let misplaced = if unfinished { None } else { misplaced(keyword, family, &shown) };

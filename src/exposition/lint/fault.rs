@@ -54,6 +54,8 @@ pub enum Fault {
     DuplicateLabel(Excerpt),
     /// A name or a label's value is not UTF-8.
     NotUtf8(Place),
+    /// A metric name goes on with something that is no part of a name, nor a value.
+    NameGoesOn(Excerpt, Excerpt),
     /// The sample's value is no number.
     Value(BadNumber, Excerpt),
     /// The `le` of a histogram, or the `quantile` of a summary, is no number.
@@ -81,7 +83,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoNewline => f.write_str("the last line does not end: a line feed is missing"),
-            Self::CarriageReturn => f.write_str("the line ends in \\r\\n instead of \\n alone"),
+            Self::CarriageReturn => f.write_str("a carriage return: lines end in \\n alone"),
             Self::LineStart(found) => {
                 write!(f, "a line begins with a metric name, \"{{\" or \"#\", not with {found}")
             }
@@ -95,13 +97,10 @@ impl fmt::Display for Fault {
                 write!(f, "{word} is no metric type: counter, gauge, histogram, summary or untyped")
             }
             Self::Second(keyword, name, line) => {
-                write!(f, "second {keyword} for {name}, which has one on line {line}")
+                write!(f, "second {keyword} for {name}: the first is on line {line}")
             }
             Self::AfterSamples(keyword, name, line) => {
-                write!(
-                    f,
-                    "{keyword} for {name} comes after its samples, which begin on line {line}"
-                )
+                write!(f, "{keyword} for {name} after its samples, which begin on line {line}")
             }
             Self::Split(name, line) => write!(
                 f,
@@ -158,10 +157,14 @@ impl Fault {
     /// The faults of numbers.
     fn fmt_number(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NameGoesOn(name, found) => write!(
+                f,
+                "metric name {name} goes on with {found}: letters, digits, \"_\" and \":\" make a name"
+            ),
             Self::Value(BadNumber::Missing, _) => f.write_str("the sample has no value"),
-            Self::Value(why, text) => write!(f, "value {text}: {}", float_rule(*why)),
+            Self::Value(why, text) => write!(f, "value {text} {}", float_rule(*why)),
             Self::Bound(label, why, text) => {
-                write!(f, "label {label:?} {text}: {}", float_rule(*why))
+                write!(f, "value {text} of label {label:?} {}", float_rule(*why))
             }
             Self::Timestamp(BadNumber::Range, text) => {
                 write!(f, "timestamp {text} does not fit 64 bits")
@@ -177,10 +180,9 @@ impl Fault {
 /// Which rule of floats a text breaks.
 const fn float_rule(why: BadNumber) -> &'static str {
     match why {
-        BadNumber::Missing => "no number at all",
-        BadNumber::Syntax => "no decimal number, NaN, +Inf or -Inf",
-        BadNumber::Unsupported => "a number has neither \"p\" nor \"_\"",
-        BadNumber::Range => "more than 64 bits hold, about 1.8e308",
+        BadNumber::Missing | BadNumber::Syntax => "is no decimal number, NaN, +Inf or -Inf",
+        BadNumber::Unsupported => "has a \"p\" or \"_\", which are no part of a number",
+        BadNumber::Range => "is more than a float of 64 bits holds, about 1.8e308",
     }
 }
 
@@ -230,6 +232,9 @@ impl fmt::Display for Place {
 /// Characters of a page that one message shows.
 const EXCERPT: usize = 60;
 
+/// Bytes that hold at least one character more than [`EXCERPT`].
+const EXCERPT_BYTES: usize = (EXCERPT + 1) * 4;
+
 /// A few characters of a page, made printable: `"x"`, or `the end of the line`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Excerpt(String);
@@ -237,6 +242,7 @@ pub struct Excerpt(String);
 impl Excerpt {
     /// All of `text`, or its first 60 characters and `…`.
     pub(super) fn new(text: &[u8]) -> Self {
+        let text = text.get(..EXCERPT_BYTES).unwrap_or(text);
         let text = String::from_utf8_lossy(text);
         let mut shown: String = text.chars().take(EXCERPT).collect();
         if text.chars().nth(EXCERPT).is_some() {
@@ -254,14 +260,23 @@ impl Excerpt {
         Self(format!("{:?}", head.chars().take(1).collect::<String>()))
     }
 
+    /// The family `key`, and `name` if that is one of its derived names.
+    pub(super) fn family(key: &[u8], name: &[u8]) -> Self {
+        let mut shown = Self::new(key);
+        if key != name {
+            shown.0.push_str(&format!(", to which {} belongs", Self::new(name)));
+        }
+        shown
+    }
+
     /// A backslash and the character after it, as they stand.
     pub(super) fn escape(text: &[u8]) -> Self {
         let head = String::from_utf8_lossy(text.get(..text.len().min(5)).unwrap_or_default());
-        let pair: String = head.chars().take(2).collect();
-        match pair.strip_prefix('\\') {
-            Some(after) if !after.is_empty() => Self(format!("\\{}", after.escape_default())),
-            _ => Self("\\ at the end of the line".to_owned()),
-        }
+        Self(match head.chars().nth(1) {
+            None => "\\ at the end of the line".to_owned(),
+            Some(after) if after.is_control() => format!("\\ before {after:?}"),
+            Some(after) => format!("\\{after}"),
+        })
     }
 }
 

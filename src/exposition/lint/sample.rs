@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::cursor::{BadQuote, Cursor};
 use super::fault::{Excerpt, Fault, Place};
-use super::number;
+use super::number::{self, BadNumber};
 
 /// A fault and its place in the line, behind which nothing of the line can be trusted.
 #[derive(Debug)]
@@ -66,12 +66,19 @@ impl<'a> Sample<'a> {
         if !bare.is_empty() {
             self.name = Some(Text { bytes: Cow::Borrowed(bare), column });
         }
+        let glued = cursor.column();
         cursor.blanks();
         if cursor.peek() == Some(b'{') {
             self.braces(cursor)?;
             cursor.blanks();
         }
-        self.numbers(cursor)
+        let start = cursor.column();
+        self.numbers(cursor).map_err(|stop| match (stop.fault, &self.name) {
+            (Fault::Value(BadNumber::Syntax, text), Some(name)) if start == glued => {
+                Stop::new(start, Fault::NameGoesOn(Excerpt::new(&name.bytes), text))
+            }
+            (fault, _) => Stop::new(stop.column, fault),
+        })
     }
 
     /// From the opening brace to behind the closing one.

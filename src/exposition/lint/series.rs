@@ -1,5 +1,6 @@
 //! Checks a sample against its family and the samples before it.
 
+use std::collections::HashSet;
 use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -49,7 +50,7 @@ impl Linter {
             }
         }
         if let Some(left) = left {
-            desk.fault(name.column, Fault::Split(Excerpt::new(key), left));
+            desk.fault(name.column, Fault::Split(Excerpt::family(key, &name.bytes), left));
         }
         family.kind()
     }
@@ -80,10 +81,9 @@ impl Linter {
 /// The labels by themselves; `bound` is the one that is a number and that the parser does not
 /// count among the labels of a series.
 fn check_labels(labels: &[Label<'_>], bound: Option<&'static str>, desk: &mut Desk<'_>) {
-    for (index, label) in labels.iter().enumerate() {
-        let Label { name, value } = label;
-        let earlier = labels.get(..index).unwrap_or_default();
-        let again = earlier.iter().any(|other| other.name.bytes == name.bytes);
+    let mut seen = HashSet::new();
+    for Label { name, value } in labels {
+        let again = !seen.insert(&name.bytes);
         let special = bound.filter(|bound| bound.as_bytes() == &*name.bytes);
         match special {
             _ if *name.bytes == *b"__name__" => desk.fault(name.column, Fault::ReservedLabel),
