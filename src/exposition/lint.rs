@@ -1,9 +1,9 @@
 //! The strict level: whether Prometheus' own text parser takes a page, and what could be better.
 //!
 //! The rules are those of `expfmt.TextParser` in prometheus/common, which `promtool check metrics`
-//! runs; unlike it, all faults of a page are found, at most one syntax fault to a line. Two rules
-//! are the format's own, which the parser does not enforce: see [`Fault::is_ours`]. What passes
-//! the parser and is still not read as meant is [`Advice`], which never changes the verdict.
+//! runs; unlike it, this goes on after a fault, at the next line. Two rules are the format's own,
+//! which the parser does not enforce: see [`Fault::is_ours`]. What passes the parser and still is
+//! not read as meant, or not by Prometheus' scraper, is [`Advice`], which never changes the verdict.
 //!
 //! Where parsers of different age disagree, promtool 2.42 decides, except for quoted names
 //! (`{"my.name"} 1`): those came later and are valid here.
