@@ -16,6 +16,7 @@ mod family;
 pub mod index;
 pub mod label;
 pub mod line;
+pub mod lint;
 pub mod merge;
 pub mod number;
 
