@@ -213,6 +213,20 @@ mod tests {
     }
 
     #[test]
+    fn everywhere_is_both_families_the_wider_first() {
+        let cases = [
+            (":80", vec!["[::]:80", "0.0.0.0:80"]),
+            ("0.0.0.0:80", vec!["0.0.0.0:80"]),
+            ("unix:///x", vec![]),
+        ];
+        for (text, want) in cases {
+            let listen: Listen = text.parse().unwrap();
+            let got: Vec<String> = listen.candidates().map(|a| a.to_string()).collect();
+            assert_eq!(got, want, "{text}");
+        }
+    }
+
+    #[test]
     fn overlaps_are_seen() {
         let cases = [
             ("127.0.0.1:80", "127.0.0.1:80", true),

@@ -101,7 +101,8 @@ fn limits_of(file: Option<&LimitsFile>, context: &Context<'_>) -> Result<Limits,
     let half = memory / 2;
     let body = context.value(&at.key("body"), file.body.as_ref(), |text| {
         let body = within(value::size(text)?, limits::BLOCK, limits::MAX_MEMORY)?;
-        let rule = || BadValue::new(format!("is more than half of limits.memory ({memory} bytes)"));
+        let rule =
+            || BadValue::new(format!("is more than half of limits.memory ({})", Size(memory)));
         (body <= half).then_some(body).ok_or_else(rule)
     })?;
     let kept = size("kept", file.kept.as_ref(), 0, memory)?;

@@ -101,6 +101,11 @@ impl Fault {
         Self { spot: Spot::Told(place), message, secret: false }
     }
 
+    /// The same, without the line it is on.
+    pub(super) fn hidden(self) -> Self {
+        Self { secret: true, ..self }
+    }
+
     /// `path: "value" rule`.
     pub(super) fn value(at: &At<'_>, value: &str, rule: impl fmt::Display) -> Self {
         Self::at(at, Part::Value, format_args!("{} {rule}", Quoted(value)))
@@ -118,7 +123,7 @@ impl Fault {
 
     /// `path: rule`, for a value that must not be shown, nor the line it is on.
     pub(super) fn secret(at: &At<'_>, rule: impl fmt::Display) -> Self {
-        Self { secret: true, ..Self::at(at, Part::Value, rule) }
+        Self::at(at, Part::Value, rule).hidden()
     }
 
     fn at(at: &At<'_>, part: Part, what: impl fmt::Display) -> Self {
@@ -211,9 +216,8 @@ fn may_hold_secret(line: &str) -> bool {
     };
     // A user and password in a URL are refused, yet they are there.
     let user = line.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
-    user || ["password", "token", "key", "secret", "authorization", "headers", "cookie"]
-        .into_iter()
-        .any(names)
+    let words = ["password", "token", "key", "secret", "auth", "headers", "cookie"];
+    user || words.into_iter().any(names)
 }
 
 #[cfg(test)]

@@ -36,7 +36,10 @@ fn fault(error: &yaml_serde::Error) -> Fault {
         (Some(path), Some(key), Some(rule)) => ours(path.trim_end_matches(": "), key, rule),
         _ => theirs(&words),
     };
-    Fault::told(place, message)
+    // A misspelt key may have a secret behind it, and a map may have one where it is not expected.
+    let hidden = [".auth", ".headers"].iter().any(|part| message.contains(part));
+    let fault = Fault::told(place, message);
+    if hidden { fault.hidden() } else { fault }
 }
 
 /// A rule of this module.
@@ -54,14 +57,15 @@ fn theirs(words: &str) -> String {
     let Some((path, rest)) = words.split_once("invalid type: ") else {
         return words.to_owned();
     };
-    let Some((seen, expected)) = rest.split_once(", expected ") else {
+    let Some((seen, expected)) = rest.rsplit_once(", expected ") else {
         return words.to_owned();
     };
     let seen = match seen {
         "map" => "keys and values",
         "sequence" => "a list",
         "unit value" => "nothing",
-        other => other,
+        // Never the value itself: it may be a secret.
+        _ => "a single value",
     };
     format!("{path}{expected} belongs here, not {seen}")
 }

@@ -92,7 +92,8 @@ fn http(at: &At<'_>, file: &HttpFile, context: &Context<'_>) -> Result<Http, Fau
     let url = url(&at.key("url"), file.url.as_ref(), context)?;
     let mut headers = headers(&at.key("headers"), file.headers.as_ref(), |at, text| {
         field_value(at, &context.text(at, text)?)
-    })?;
+    })
+    .map_err(Fault::hidden)?;
     let from_files =
         self::headers(&at.key("headers_file"), file.headers_file.as_ref(), |at, text| {
             field_value(at, &secret_file(at, text, context)?)
@@ -282,7 +283,10 @@ fn secret<'a>(
         (Some(_), Some(_)) => {
             Err(Fault::secret(at, format_args!("{here} and {file} exclude each other")))
         }
-        (Some(text), None) => Ok((at.key(here), context.text(&at.key(here), text)?)),
+        (Some(text), None) => {
+            let text = context.text(&at.key(here), text).map_err(Fault::hidden)?;
+            Ok((at.key(here), text))
+        }
         (None, Some(text)) => Ok((at.key(file), secret_file(&at.key(file), text, context)?)),
         (None, None) => Err(Fault::rule(at, format_args!("{here} or {file} is missing"))),
     }
