@@ -9,7 +9,7 @@
 //! The first step knows which keys there are and what shape their values have; every single value
 //! stays the text it was in the file, so that `version: 1.10` is not a number. The second step reads
 //! the values and resolves names. Both steps name the place of a fault: the first has it from the
-//! parser, the second walks the file once more to the node in question ([`locate`]).
+//! parser, the second walks the file once more to the node in question (`locate.rs`).
 //!
 //! Not here: TLS, access rules, pipes and all sources but `http`. Their keys are known and refused
 //! as `not built yet`, apart from misspelt ones.
