@@ -82,7 +82,7 @@ fn the_full_form_is_read_in_full() {
 
     let server = &plan.servers[0];
     let listen: Vec<String> = server.listen.iter().map(Listen::to_string).collect();
-    let sockets = ["unix:///run/fanin/http.sock", "unix://tests/config/valid/here.sock"];
+    let sockets = ["unix:///run/fanin/http.sock", "unix:///run/fanin/admin.sock"];
     assert_eq!(listen, ["tcp://0.0.0.0:9999", sockets[0], sockets[1], "tcp://:9998"]);
     assert!(matches!(server.listen[1], Listen::Unix { mode: 0o660, .. }));
     assert!(matches!(server.listen[2], Listen::Unix { mode: 0o600, .. }));
@@ -140,6 +140,18 @@ fn the_full_form_is_read_in_full() {
     assert_eq!(plan.limits.memory, 4 << 20);
     assert_eq!(plan.limits.kept, 2 << 20);
     assert_eq!(plan.limits.scrape_timeout, Duration::from_secs(9));
+}
+
+#[test]
+fn relative_paths_start_at_the_files_folder() {
+    let text = "servers: [{listen: [unix://run/x.sock, unix:///run/x.sock]}]\n\
+        sources: {a: {http: {url: \"unix://y.sock:/m\"}}}";
+    let plan = config::parse(text, Path::new("/etc/fanin/fanin.yaml"), &env).unwrap();
+
+    let listen: Vec<String> = plan.servers[0].listen.iter().map(Listen::to_string).collect();
+    assert_eq!(listen, ["unix:///etc/fanin/run/x.sock", "unix:///run/x.sock"]);
+    let Kind::Http(http) = &plan.sources[0].kind;
+    assert_eq!(&*http.url, "unix:///etc/fanin/y.sock:/m");
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub enum Listen {
     AnyTcp(u16),
     /// A socket file with its permissions.
     Unix {
-        /// The file; from the configuration it is absolute or starts at the file's folder.
+        /// The file; absolute where the configuration names it.
         path: PathBuf,
         /// Its permissions.
         mode: u32,

@@ -24,8 +24,9 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// For the file at `path`.
+    /// For the file at `path`. Its folder is made absolute where the working directory is known.
     pub(super) fn new(path: &Path, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         Self { folder: path.parent().unwrap_or(Path::new("")).to_owned(), env }
     }
 

@@ -132,8 +132,8 @@ pub enum Kind {
 /// An exporter's address and what a request to it carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
-    /// `http://HOST[:PORT][/PATH][?QUERY]` or `unix://SOCKET:/PATH`, the socket's path absolute or
-    /// from the configuration's folder.
+    /// `http://HOST[:PORT][/PATH][?QUERY]` or `unix://SOCKET:/PATH`, the socket's path
+    /// absolute.
     pub url: Box<str>,
     /// The fields that the configuration adds, in the file's order. None of them is one that the
     /// client sets itself.

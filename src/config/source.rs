@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::net::Ipv6Addr;
 use std::path::Path;
 
 use super::at::At;
@@ -122,21 +123,21 @@ fn redirects(text: &str) -> Result<Redirects, BadValue> {
     }
 }
 
-/// `sources.NAME.http.url`; a relative socket path is put behind the file's folder.
+/// `sources.NAME.http.url`; a relative socket path starts at the file's folder.
 fn url(at: &At<'_>, text: Option<&Text>, context: &Context<'_>) -> Result<Box<str>, Fault> {
     let text = text.ok_or_else(|| Fault::rule(at, "a url is missing"))?;
     let text = context.text(at, text)?;
     if has_user(&text) {
         return Err(Fault::secret(at, "holds a user; it belongs to auth, under basic"));
     }
-    check_url(&text).map_err(|rule| Fault::value(at, &text, rule))?;
-    match text.strip_prefix("unix://") {
-        Some(path) if !path.starts_with('/') => {
-            let path = context.folder().join(path);
-            Ok(format!("unix://{}", path.display()).into())
+    let text = match text.strip_prefix("unix://") {
+        Some(path) if !path.is_empty() && !path.starts_with('/') => {
+            format!("unix://{}", context.folder().join(path).display())
         }
-        _ => Ok(text.into()),
-    }
+        _ => text,
+    };
+    check_url(&text).map_err(|rule| Fault::value(at, &text, rule))?;
+    Ok(text.into())
 }
 
 /// Whether there is an `@` before the path: `http://user:password@host/`.
@@ -161,32 +162,47 @@ pub(crate) fn check_url(url: &str) -> Result<(), BadValue> {
     if url.contains('#') {
         return refuse("holds a #, which never reaches a server");
     }
-    if let Some(rest) = url.strip_prefix("unix://") {
-        let parts = rest.split_once(":/");
-        return match parts {
-            Some((path, _)) if path.len() > limits::UNIX_PATH => {
-                let most = limits::UNIX_PATH;
-                Err(BadValue::new(format!("has a socket path of more than {most} bytes")))
-            }
-            Some((path, _)) if !path.is_empty() => Ok(()),
-            _ => refuse("is not of the form unix:///run/x.sock:/metrics"),
-        };
+    match (url.strip_prefix("unix://"), url.strip_prefix("http://")) {
+        (Some(rest), _) => check_socket(rest),
+        (_, Some(rest)) => check_host(rest.split(['/', '?']).next().unwrap_or_default()),
+        _ => refuse("begins with neither http:// nor https:// nor unix://"),
     }
-    let Some(rest) = url.strip_prefix("http://") else {
-        return refuse("begins with neither http:// nor https:// nor unix://");
-    };
-    let host = rest.split(['/', '?']).next().unwrap_or_default();
+}
+
+/// `SOCKET:/PATH`, behind `unix://`.
+fn check_socket(rest: &str) -> Result<(), BadValue> {
+    match rest.split_once(':') {
+        Some((path, _)) if path.len() > limits::UNIX_PATH => {
+            let most = limits::UNIX_PATH;
+            Err(BadValue::new(format!("has a socket path of more than {most} bytes")))
+        }
+        Some((path, request))
+            if path.starts_with('/') && !path.ends_with('/') && request.starts_with('/') =>
+        {
+            Ok(())
+        }
+        _ => Err(BadValue::new("is not of the form unix:///run/x.sock:/metrics")),
+    }
+}
+
+/// `HOST[:PORT]`, behind `http://`.
+fn check_host(host: &str) -> Result<(), BadValue> {
     let (name, port) = match host.rfind(']') {
-        Some(end) => host.split_at_checked(end.saturating_add(1)).unwrap_or((host, "")),
-        None => host.find(':').and_then(|colon| host.split_at_checked(colon)).unwrap_or((host, "")),
-    };
-    if name.is_empty() {
-        return refuse("has no host");
+        Some(end) => host.split_at_checked(end.saturating_add(1)),
+        None => host.find(':').and_then(|colon| host.split_at_checked(colon)),
+    }
+    .unwrap_or((host, ""));
+    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        _ if name.is_empty() => return Err(BadValue::new("has no host")),
+        Some(v6) if v6.parse::<Ipv6Addr>().is_ok() => {}
+        None if name.bytes().all(letter) => {}
+        _ => return Err(BadValue::new("has a host that is neither a name nor an IP address")),
     }
     match port.strip_prefix(':') {
         None if port.is_empty() => Ok(()),
         Some(digits) if value::count(digits, 1, usize::from(u16::MAX)).is_ok() => Ok(()),
-        _ => refuse("has no port from 1 to 65535 behind its host"),
+        _ => Err(BadValue::new("has no port from 1 to 65535 behind its host")),
     }
 }
 
@@ -312,4 +328,63 @@ fn read_secret(path: &Path) -> Result<String, BadValue> {
         return Err(BadValue::new(format!("has more than {} bytes", limits::SECRET)));
     }
     String::from_utf8(bytes).map_err(|_| BadValue::new("is not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_judged() {
+        let long = format!("unix:///{}:/m", "x".repeat(limits::UNIX_PATH));
+        let cases = [
+            ("http://127.0.0.1:9100/metrics", true),
+            ("http://node_1.lan", true),
+            ("http://[::1]:9100/a?b=http://c:/@", true),
+            ("http://a?b", true),
+            ("unix:///run/x.sock:/m?t=a:/b", true),
+            ("https://a/", false),
+            ("htp://a", false),
+            ("a:9100", false),
+            ("", false),
+            ("http://", false),
+            ("http://:80/", false),
+            ("http://[::1/", false),
+            ("http://[1.2]/", false),
+            ("http://::1/", false),
+            ("http://[::1]80/", false),
+            ("http://a:/", false),
+            ("http://a:0/", false),
+            ("http://a:65536/", false),
+            ("http://a:+80/", false),
+            ("http://a b/", false),
+            ("http://a/\u{e9}", false),
+            ("http://a/#b", false),
+            ("unix:///run/x.sock", false),
+            ("unix://:/m", false),
+            ("unix:///run/:/m", false),
+            ("unix:///a:b:/m", false),
+            (long.as_str(), false),
+        ];
+        for (url, want) in cases {
+            assert_eq!(check_url(url).is_ok(), want, "{url}");
+        }
+    }
+
+    #[test]
+    fn field_names_are_judged() {
+        let cases = [
+            ("X-Site", true),
+            ("x_y", true),
+            ("", false),
+            ("X Site", false),
+            ("X:", false),
+            ("HOST", false),
+            ("Content-Length", false),
+            ("Authorization", false),
+        ];
+        for (name, want) in cases {
+            assert_eq!(field_name(name).is_ok(), want, "{name}");
+        }
+    }
 }
