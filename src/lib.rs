@@ -10,6 +10,9 @@
 //! one thread.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::as_conversions))]
 
+pub mod cli;
+pub mod config;
 pub mod exposition;
 pub mod limits;
 pub mod memory;
+pub mod telemetry;

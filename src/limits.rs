@@ -84,3 +84,70 @@ pub const LOOKUP_FAILURE_KEPT: Duration = Duration::from_secs(5);
 /// Where `fanin serve` listens when nothing says otherwise. 9100 to 9999 is full, and 9998 and
 /// 9999 belong to the tools that fanin replaces.
 pub const DEFAULT_PORT: u16 = 10555;
+
+/// From the end of a request's head to the last byte of its body; `limits.body_timeout`. A body of
+/// [`DEFAULT_BODY`] takes this long at about 280 KiB/s.
+pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The most `limits.memory` may ask for, in bytes: past it a unit was mistyped (`16GiB`), and boards
+/// with more than this have no need of a limit.
+pub const MAX_MEMORY: usize = 1024 * 1024 * 1024;
+
+/// The least `limits.memory` may ask for, in bytes: the reserve and as many blocks for scrapes.
+pub const MIN_MEMORY: usize = 2 * RESERVED_BLOCKS * BLOCK;
+
+/// The most `limits.connections` may ask for: the usual limit of open files is 1024, and a scrape
+/// needs some for its sources.
+pub const MAX_CONNECTIONS: usize = 900;
+
+/// The most `limits.families` may ask for, so that a family's number fits 16 bits.
+pub const MAX_FAMILIES: usize = RUNS - 1;
+
+/// The longest duration a configuration may name: one year, so that no sum of times overflows.
+pub const MAX_DURATION: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Bytes of a configuration file: a thousand sources take about 100 KiB.
+pub const CONFIG_FILE: usize = 1024 * 1024;
+
+/// Bytes of a file that holds one secret; the longest tokens in use (JWT) have about 2 KiB.
+pub const SECRET: usize = 4 * 1024;
+
+/// Sources of a configuration.
+pub const SOURCES: usize = 256;
+
+/// Servers of a configuration.
+pub const SERVERS: usize = 16;
+
+/// Addresses one server listens on.
+pub const LISTENERS: usize = 16;
+
+/// Routes of one server.
+pub const ROUTES: usize = 64;
+
+/// Bytes of a route's path.
+pub const ROUTE_PATH: usize = 256;
+
+/// Bytes of a source's name: it is a label's value in every sample.
+pub const SOURCE_NAME: usize = 64;
+
+/// Labels a configuration puts on one source. Kubernetes puts about ten on a target.
+pub const SOURCE_LABELS: usize = 16;
+
+/// Bytes of a configured label's name.
+pub const LABEL_NAME: usize = 128;
+
+/// Bytes of a configured label's value.
+pub const LABEL_VALUE: usize = 256;
+
+/// Header fields a configuration adds to a source's requests, Authorization not counted.
+pub const SOURCE_HEADERS: usize = 16;
+
+/// Bytes of a source's URL.
+pub const URL: usize = 2 * 1024;
+
+/// Bytes of a Unix socket's path: `sun_path` has 108, the last of them zero.
+pub const UNIX_PATH: usize = 107;
+
+/// Bytes of one line of the log, its end included: a pipe takes up to 4 KiB whole, so that lines of
+/// two processes do not mix.
+pub const LOG_LINE: usize = 2 * 1024;

@@ -1,0 +1,488 @@
+//! What was typed: flags and commands, and the two streams that commands write to.
+//!
+//! argh reads the words; before it sees them, the habits of other exporters are put into its form:
+//! `--web.listen-address=:9100` becomes `--listen :9100`. Its messages, made for several lines, are
+//! put into one.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use argh::{FromArgs, SubCommands};
+
+use crate::config::{self, BadValue, Listen, OnConflict};
+use crate::telemetry::log::Format;
+
+/// What `fanin --version` prints.
+pub const VERSION: &str = concat!("fanin ", env!("CARGO_PKG_VERSION"));
+
+/// What one is called whose name the system did not pass on.
+const PROGRAM: &str = "fanin";
+
+/// Flags that users of Prometheus and its exporters type, once their dots are dashes.
+const ALIASES: [(&str, &str); 2] =
+    [("--web-listen-address", "--listen"), ("--config-file", "--config")];
+
+/// Gathers Prometheus metrics from many exporters and hands them on as one page.
+#[derive(FromArgs, Debug, PartialEq)]
+#[argh(
+    note = "Dots in flags stand for dashes and `=` for a blank: --web.listen-address=:9100 is --listen :9100.",
+    example = "{command_name} serve --config fanin.yaml",
+    help_triggers("--help", "-h", "help")
+)]
+struct Typed {
+    /// print the version
+    #[argh(switch, short = 'V')]
+    version: bool,
+
+    #[argh(subcommand)]
+    command: Option<Command>,
+}
+
+/// What to do.
+#[derive(FromArgs, Debug, PartialEq)]
+#[argh(subcommand)]
+pub enum Command {
+    /// `fanin serve`.
+    Serve(Serve),
+    /// `fanin init`.
+    Init(Init),
+    /// `fanin check`.
+    Check(Check),
+    /// `fanin lint`.
+    Lint(Lint),
+    /// `fanin merge`.
+    Merge(Merge),
+}
+
+/// Serves merged pages; without a file, those of all exporters found on this machine.
+#[derive(FromArgs, Debug, PartialEq)]
+#[argh(subcommand, name = "serve", help_triggers("--help", "-h", "help"))]
+pub struct Serve {
+    /// the configuration
+    #[argh(option, arg_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// where to listen, in place of what the configuration says: HOST:PORT, :PORT (everywhere), PORT
+    /// (127.0.0.1), unix:///PATH; may be repeated
+    #[argh(option, arg_name = "ADDR")]
+    pub listen: Vec<Listen>,
+
+    /// error, warn, info (default), debug or trace
+    #[argh(option, arg_name = "LEVEL", default = "log::LevelFilter::Info", from_str_fn(level))]
+    pub log_level: log::LevelFilter,
+
+    /// text, json or journald; without it, journald if the journal listens, else text
+    #[argh(option, arg_name = "FORMAT")]
+    pub log_format: Option<Format>,
+}
+
+/// Prints a configuration to start from, with all exporters found on this machine.
+#[derive(FromArgs, Debug, PartialEq)]
+#[argh(subcommand, name = "init", help_triggers("--help", "-h", "help"))]
+pub struct Init {}
+
+/// Says what is wrong with a configuration, and starts nothing.
+#[derive(FromArgs, Debug, PartialEq)]
+#[argh(subcommand, name = "check", help_triggers("--help", "-h", "help"))]
+pub struct Check {
+    /// the configuration
+    #[argh(positional, arg_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// Says what is wrong with a page of metrics, as Prometheus would.
+#[derive(FromArgs, Debug, PartialEq)]
+#[argh(subcommand, name = "lint", help_triggers("--help", "-h", "help"))]
+pub struct Lint {
+    /// the page; standard input without it, or for -
+    #[argh(positional, arg_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Writes several pages to standard output as one.
+#[derive(FromArgs, Debug, PartialEq)]
+#[argh(subcommand, name = "merge", help_triggers("--help", "-h", "help"))]
+pub struct Merge {
+    /// a name and where its page is: node=http://127.0.0.1:9100/metrics, cron=cron.prom, x=- (standard
+    /// input)
+    #[argh(positional, arg_name = "NAME=FILE_OR_URL")]
+    pub pages: Vec<NamedPage>,
+
+    /// the label that tells each sample's source (default exporter_name), or none
+    #[argh(option, arg_name = "NAME", default = "Label(Some(DEFAULT_LABEL.into()))")]
+    pub label: Label,
+
+    /// when a sample has such a label: rename (default), override or keep
+    #[argh(option, arg_name = "HOW", default = "OnConflict::default()")]
+    pub on_conflict: OnConflict,
+}
+
+/// The label of a merge where nothing names another.
+const DEFAULT_LABEL: &str = "exporter_name";
+
+/// A label's name, or `none`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label(pub Option<Box<str>>);
+
+impl FromStr for Label {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        config::label_name(text).map(|()| Self(Some(text.into())))
+    }
+}
+
+/// `NAME=FILE_OR_URL`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedPage {
+    /// The value of the merge's label.
+    pub name: Box<str>,
+    /// Where the page is.
+    pub place: Place,
+}
+
+/// Where a page is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// `-`.
+    StandardInput,
+    /// A file.
+    File(PathBuf),
+    /// `http://…` or `unix://…`.
+    Url(Box<str>),
+}
+
+impl FromStr for NamedPage {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let named = text.split_once('=').filter(|(_, place)| !place.is_empty());
+        let (name, place) = named.ok_or_else(|| BadValue::new("is not NAME=FILE_OR_URL"))?;
+        config::source_name(name)
+            .map_err(|rule| BadValue::new(format!("has a name that {rule}")))?;
+        let place = match place {
+            "-" => Place::StandardInput,
+            url if ["http://", "https://", "unix://"].iter().any(|s| url.starts_with(s)) => {
+                config::check_url(url)?;
+                Place::Url(url.into())
+            }
+            file => Place::File(file.into()),
+        };
+        Ok(Self { name: name.into(), place })
+    }
+}
+
+/// A level of the log, by its name.
+fn level(text: &str) -> Result<log::LevelFilter, String> {
+    match text {
+        "error" => Ok(log::LevelFilter::Error),
+        "warn" | "warning" => Ok(log::LevelFilter::Warn),
+        "info" => Ok(log::LevelFilter::Info),
+        "debug" => Ok(log::LevelFilter::Debug),
+        "trace" => Ok(log::LevelFilter::Trace),
+        _ => Err("is none of error, warn, info, debug, trace".to_owned()),
+    }
+}
+
+/// What to print instead of doing something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Early {
+    /// Help or the version, as asked for: standard output, exit code 0.
+    Answer(String),
+    /// What was typed is wrong: standard error, exit code 2.
+    Usage(String),
+}
+
+impl Early {
+    /// Prints it and tells the exit code.
+    #[must_use]
+    pub fn exit(self) -> ExitCode {
+        match self {
+            Self::Answer(text) => {
+                let said = say(format_args!("{}\n", text.trim_end()));
+                if said.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            }
+            Self::Usage(text) => {
+                complain(format_args!("{}\n", text.trim_end()));
+                ExitCode::from(2)
+            }
+        }
+    }
+}
+
+/// Writes to standard output.
+///
+/// # Errors
+///
+/// What the system says, but for a closed pipe: whoever closed it wants no more, which is no fault.
+pub fn say(text: impl fmt::Display) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Writes to standard error, as far as there is one.
+pub fn complain(text: impl fmt::Display) {
+    let _ = write!(io::stderr().lock(), "{text}");
+}
+
+/// Reads the words behind the program's name.
+///
+/// # Errors
+///
+/// [`Early`]: the user asked for help or the version, or typed something wrong.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, Early> {
+    let words = rewrite(words).map_err(|word| {
+        usage(&[], format_args!("\"{}\" is not UTF-8", word.to_string_lossy().escape_debug()))
+    })?;
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let typed = Typed::from_args(&[PROGRAM], &words).map_err(|early| match early.status {
+        Ok(()) => Early::Answer(early.output),
+        Err(()) => usage(&words, one_line(&early.output, &words)),
+    })?;
+    match typed {
+        Typed { version: true, .. } => Err(Early::Answer(VERSION.to_owned())),
+        Typed { command: Some(Command::Merge(merge)), .. } if merge.pages.is_empty() => {
+            Err(usage(&words, "NAME=FILE_OR_URL is missing"))
+        }
+        Typed { command: Some(command), .. } => Ok(command),
+        Typed { command: None, .. } => Err(Early::Usage(help())),
+    }
+}
+
+/// The help of the whole program.
+fn help() -> String {
+    Typed::from_args(&[PROGRAM], &["--help"]).err().map(|early| early.output).unwrap_or_default()
+}
+
+/// One clear line, and where more is to be learnt.
+fn usage(words: &[&str], message: impl fmt::Display) -> Early {
+    let command = command_name(words).map(|name| format!(" {name}")).unwrap_or_default();
+    Early::Usage(format!("{PROGRAM}: {message} (see `{PROGRAM}{command} --help`)"))
+}
+
+/// The command among the words.
+fn command_name(words: &[&str]) -> Option<&'static str> {
+    let names = Command::COMMANDS.iter().map(|command| command.name);
+    names.into_iter().find(|name| words.first() == Some(name))
+}
+
+/// argh's message in one line, with our words.
+fn one_line(message: &str, words: &[&str]) -> String {
+    let message = message.trim_end();
+    if let Some(word) = message.strip_prefix("Unrecognized argument: ") {
+        return unknown(word, words);
+    }
+    if let Some(flag) = message.strip_prefix("No value provided for option '") {
+        return format!("{} needs a value", flag.trim_end_matches("'."));
+    }
+    if let Some(names) = message.strip_prefix("Required positional arguments not provided:") {
+        return format!("{} is missing", names.split_whitespace().collect::<Vec<_>>().join(", "));
+    }
+    let flag = message.strip_prefix("Error parsing option '");
+    let place = message.strip_prefix("Error parsing positional argument '");
+    let parts = flag.or(place).and_then(|rest| {
+        let (name, rest) = rest.split_once("' with value '")?;
+        // The value may hold the divider too; the rule never does.
+        let (value, rule) = rest.rsplit_once("': ")?;
+        Some((name, value, rule))
+    });
+    match parts {
+        Some((name, value, "duplicate values provided")) => {
+            format!("{name}: \"{}\" is one value too many", value.escape_debug())
+        }
+        // argh names a place by its field here, which tells the user nothing.
+        Some((_, value, rule)) if flag.is_none() => format!("\"{}\" {rule}", value.escape_debug()),
+        Some((name, value, rule)) => format!("{name}: \"{}\" {rule}", value.escape_debug()),
+        None => message.split_whitespace().collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// A word that nobody knows.
+fn unknown(word: &str, words: &[&str]) -> String {
+    let quoted = word.escape_debug();
+    match command_name(words) {
+        Some(_) if word.starts_with('-') => format!("there is no flag {quoted}"),
+        Some(_) => format!("\"{quoted}\" is one word too many"),
+        None if word.starts_with('-') => {
+            format!("there is no flag {quoted} before a command such as serve")
+        }
+        None => {
+            let names: Vec<&str> = Command::COMMANDS.iter().map(|command| command.name).collect();
+            let hint = config::did_you_mean(word, &names);
+            format!("there is no command \"{quoted}\"{hint}")
+        }
+    }
+}
+
+/// Puts long flags into argh's form, up to `--`.
+///
+/// # Errors
+///
+/// The first word that is not UTF-8.
+fn rewrite(words: impl IntoIterator<Item = OsString>) -> Result<Vec<String>, OsString> {
+    let mut rewritten = Vec::new();
+    let mut flags = true;
+    for word in words {
+        let word = word.into_string()?;
+        flags &= word != "--";
+        if !flags || !word.starts_with("--") {
+            rewritten.push(word);
+            continue;
+        }
+        match word.split_once('=') {
+            Some((flag, value)) => rewritten.extend([dashed(flag), value.to_owned()]),
+            None => rewritten.push(dashed(&word)),
+        }
+    }
+    Ok(rewritten)
+}
+
+/// `--web.listen-address` as `--listen`.
+fn dashed(flag: &str) -> String {
+    let flag = flag.replace('.', "-");
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == flag);
+    alias.map_or(flag, |(_, ours)| (*ours).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(line: &str) -> Result<Command, Early> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn words_are_put_into_our_form() {
+        let cases = [
+            ("serve --listen :1", "serve --listen :1"),
+            ("serve --listen=:1", "serve --listen :1"),
+            ("serve --web.listen-address=:1", "serve --listen :1"),
+            ("serve --web.listen-address :1", "serve --listen :1"),
+            ("serve --config.file=a.b=c", "serve --config a.b=c"),
+            (
+                "serve --log.level=debug --log.format json",
+                "serve --log-level debug --log-format json",
+            ),
+            ("merge -- --a.b=c", "merge -- --a.b=c"),
+            ("merge a.b=c.d", "merge a.b=c.d"),
+            ("merge --label=", "merge --label "),
+        ];
+        for (line, want) in cases {
+            let words = rewrite(line.split(' ').map(OsString::from)).unwrap();
+            assert_eq!(words.join(" "), want, "{line}");
+        }
+    }
+
+    #[test]
+    fn commands_are_read() {
+        let serve = |config: Option<&str>, listen: &[&str]| {
+            Command::Serve(Serve {
+                config: config.map(PathBuf::from),
+                listen: listen.iter().map(|l| l.parse().unwrap()).collect(),
+                log_level: log::LevelFilter::Info,
+                log_format: None,
+            })
+        };
+        let page = |name: &str, place| NamedPage { name: name.into(), place };
+        let merge = |pages: Vec<NamedPage>, label: Option<&str>, on_conflict| {
+            Command::Merge(Merge { pages, label: Label(label.map(Box::from)), on_conflict })
+        };
+        let cases = [
+            ("serve", serve(None, &[])),
+            ("serve --listen 1 --listen :2", serve(None, &["127.0.0.1:1", ":2"])),
+            ("serve --config.file=a.yaml", serve(Some("a.yaml"), &[])),
+            ("init", Command::Init(Init {})),
+            ("check a", Command::Check(Check { file: "a".into() })),
+            ("check -- --a", Command::Check(Check { file: "--a".into() })),
+            ("lint", Command::Lint(Lint { file: None })),
+            (
+                "merge a=x b=- --label none --on-conflict keep",
+                merge(
+                    vec![page("a", Place::File("x".into())), page("b", Place::StandardInput)],
+                    None,
+                    OnConflict::Keep,
+                ),
+            ),
+            (
+                "merge a=http://h/?x=y",
+                merge(
+                    vec![page("a", Place::Url("http://h/?x=y".into()))],
+                    Some("exporter_name"),
+                    OnConflict::Rename,
+                ),
+            ),
+        ];
+        for (line, want) in cases {
+            assert_eq!(typed(line), Ok(want), "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_use_is_told_in_one_line() {
+        let serve = " (see `fanin serve --help`)";
+        let cases = [
+            ("serve --lissten 1", "there is no flag --lissten", serve),
+            ("serve --config", "--config needs a value", serve),
+            ("serve --config a --config b", "--config: \"b\" is one value too many", serve),
+            ("serve --listen x", "--listen: \"x\" has no port (HOST:PORT)", serve),
+            (
+                "serve --log-level loud",
+                "--log-level: \"loud\" is none of error, warn, info, debug, trace",
+                serve,
+            ),
+            (
+                "serve --log-format xml",
+                "--log-format: \"xml\" is none of text, json, journald",
+                serve,
+            ),
+            ("serve x", "\"x\" is one word too many", serve),
+            ("check", "FILE is missing", " (see `fanin check --help`)"),
+            ("check a b", "\"b\" is one word too many", " (see `fanin check --help`)"),
+            ("merge", "NAME=FILE_OR_URL is missing", " (see `fanin merge --help`)"),
+            ("merge a", "\"a\" is not NAME=FILE_OR_URL", " (see `fanin merge --help`)"),
+            (
+                "merge a=b --label le",
+                "--label: \"le\" belongs to histograms and summaries",
+                " (see `fanin merge --help`)",
+            ),
+            (
+                "srve",
+                "there is no command \"srve\"; did you mean \"serve\"?",
+                " (see `fanin --help`)",
+            ),
+            (
+                "--listen=:1",
+                "there is no flag --listen before a command such as serve",
+                " (see `fanin --help`)",
+            ),
+        ];
+        for (line, message, more) in cases {
+            assert_eq!(typed(line), Err(Early::Usage(format!("fanin: {message}{more}"))), "{line}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_are_answers() {
+        for line in ["--help", "-h", "help", "serve --help", "help serve", "serve -h", "lint help"]
+        {
+            let Err(Early::Answer(text)) = typed(line) else { panic!("{line}") };
+            assert!(text.starts_with("Usage: fanin"), "{line}: {text}");
+        }
+        for line in ["--version", "-V"] {
+            assert_eq!(typed(line), Err(Early::Answer(VERSION.to_owned())), "{line}");
+        }
+        let Err(Early::Usage(text)) = typed("") else { panic!("no command") };
+        assert!(text.contains("serve") && text.contains("merge"), "{text}");
+    }
+}

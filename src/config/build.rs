@@ -1,0 +1,399 @@
+//! From what the file says to what the program needs. Every fault names its node; see
+//! [`Fault`] for how it becomes a place.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::address::Listen;
+use super::at::At;
+use super::error::Fault;
+use super::file::{File, LimitsFile, ListenFile, MergeFile, MergeKeys, RouteFile, ServerFile};
+use super::near::{DidYouMean, nearest};
+use super::plan::{Limits, Member, Merge, Outlet, Plan, Route, Server, Source};
+use super::route::RoutePath;
+use super::shape::{Named, OneOrMany, Text};
+use super::source;
+use super::value::{self, BadValue};
+use crate::limits;
+
+/// What values are read against.
+pub(super) struct Context<'a> {
+    /// Where relative paths start.
+    folder: PathBuf,
+    env: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl<'a> Context<'a> {
+    /// For the file at `path`. Its folder is made absolute where the working directory is known.
+    pub(super) fn new(path: &Path, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Self { folder: path.parent().unwrap_or(Path::new("")).to_owned(), env }
+    }
+
+    /// Where relative paths start.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The value itself, or what `${NAME}` stands for.
+    pub(super) fn text(&self, at: &At<'_>, text: &Text) -> Result<String, Fault> {
+        let Text(text) = text;
+        let Some((before, rest)) = text.split_once("${") else {
+            return Ok(text.clone());
+        };
+        let name = rest.strip_suffix('}').filter(|name| before.is_empty() && is_env_name(name));
+        let Some(name) = name else {
+            return Err(Fault::rule(at, "${NAME} stands for a whole value, never for a part"));
+        };
+        let unset = || Fault::value(at, text, "is not set in the environment, or is not UTF-8");
+        (self.env)(name).ok_or_else(unset)
+    }
+
+    /// A value that `read` judges; `None` where the file has none.
+    pub(super) fn value<T>(
+        &self,
+        at: &At<'_>,
+        text: Option<&Text>,
+        read: impl FnOnce(&str) -> Result<T, BadValue>,
+    ) -> Result<Option<T>, Fault> {
+        let Some(text) = text else {
+            return Ok(None);
+        };
+        let text = self.text(at, text)?;
+        read(&text).map(Some).map_err(|rule| Fault::value(at, &text, rule))
+    }
+}
+
+/// What the shell takes for a variable's name.
+fn is_env_name(name: &str) -> bool {
+    let first = name.bytes().next();
+    first.is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// The whole plan.
+pub(super) fn plan(file: &File, context: &Context<'_>) -> Result<Plan, Fault> {
+    let limits = limits_of(file.limits.as_ref(), context)?;
+    let none = Named::default();
+    let named = file.sources.as_ref().unwrap_or(&none);
+    let mut sources = source::sources(named, limits.body, context)?;
+    let servers = servers(file, &sources, context)?;
+    let own_labels = spread_labels(&servers, &mut sources)?;
+    Ok(Plan { servers, sources, own_labels, limits })
+}
+
+/// `limits`, each judged, then held against each other.
+fn limits_of(file: Option<&LimitsFile>, context: &Context<'_>) -> Result<Limits, Fault> {
+    let none = LimitsFile::default();
+    let file = file.unwrap_or(&none);
+    let at = At::Root.key("limits");
+    let default = Limits::default();
+    let size = |key: &str, text: Option<&Text>, least: usize, most: usize| {
+        context.value(&at.key(key), text, |text| within(value::size(text)?, least, most))
+    };
+    let count = |key: &str, text: Option<&Text>, most: usize| {
+        context.value(&at.key(key), text, |text| value::count(text, 1, most))
+    };
+    let time = |key: &str, text: Option<&Text>, default: Duration| {
+        Ok(context.value(&at.key(key), text, some_time)?.unwrap_or(default))
+    };
+    let memory = size("memory", file.memory.as_ref(), limits::MIN_MEMORY, limits::MAX_MEMORY)?;
+    let memory = memory.unwrap_or(default.memory);
+    let half = memory / 2;
+    let body = context.value(&at.key("body"), file.body.as_ref(), |text| {
+        let body = within(value::size(text)?, limits::BLOCK, limits::MAX_MEMORY)?;
+        let rule =
+            || BadValue::new(format!("is more than half of limits.memory ({})", Size(memory)));
+        (body <= half).then_some(body).ok_or_else(rule)
+    })?;
+    let kept = size("kept", file.kept.as_ref(), 0, memory)?;
+    let connections = count("connections", file.connections.as_ref(), limits::MAX_CONNECTIONS)?;
+    let families = count("families", file.families.as_ref(), limits::MAX_FAMILIES)?;
+    Ok(Limits {
+        memory,
+        connections: connections.unwrap_or(default.connections),
+        body: body.unwrap_or(default.body.min(half)),
+        families: families.unwrap_or(default.families),
+        kept: kept.unwrap_or(half),
+        header_timeout: time(
+            "header_timeout",
+            file.header_timeout.as_ref(),
+            default.header_timeout,
+        )?,
+        idle_timeout: time("idle_timeout", file.idle_timeout.as_ref(), default.idle_timeout)?,
+        body_timeout: time("body_timeout", file.body_timeout.as_ref(), default.body_timeout)?,
+        write_timeout: time("write_timeout", file.write_timeout.as_ref(), default.write_timeout)?,
+        scrape_timeout: context
+            .value(&at.key("scrape_timeout"), file.scrape_timeout.as_ref(), scrape_time)?
+            .unwrap_or(default.scrape_timeout),
+    })
+}
+
+/// `number`, if it lies between the two.
+fn within(number: usize, least: usize, most: usize) -> Result<usize, BadValue> {
+    let rule = || BadValue::new(format!("is not between {} and {}", Size(least), Size(most)));
+    (least..=most).contains(&number).then_some(number).ok_or_else(rule)
+}
+
+/// Prints bytes in the largest unit that divides them.
+struct Size(usize);
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+        let Self(bytes) = *self;
+        let fits =
+            units.into_iter().find(|(shift, _)| bytes > 0 && bytes.trailing_zeros() >= *shift);
+        match fits {
+            Some((shift, name)) => write!(f, "{}{name}", bytes >> shift),
+            None => write!(f, "{bytes}"),
+        }
+    }
+}
+
+/// A duration above zero.
+pub(super) fn some_time(text: &str) -> Result<Duration, BadValue> {
+    let time = value::duration(text)?;
+    if time.is_zero() { Err(BadValue::new("leaves no time")) } else { Ok(time) }
+}
+
+/// A duration that a scrape may take.
+pub(super) fn scrape_time(text: &str) -> Result<Duration, BadValue> {
+    let most = limits::MAX_SCRAPE_TIMEOUT;
+    let rule = || BadValue::new(format!("is longer than a scrape may take ({}s)", most.as_secs()));
+    Some(some_time(text)?).filter(|time| *time <= most).ok_or_else(rule)
+}
+
+/// `servers`: at least one, and no address twice.
+fn servers(file: &File, sources: &[Source], context: &Context<'_>) -> Result<Vec<Server>, Fault> {
+    let at = At::Root.key("servers");
+    let listed = file.servers.as_ref().map(|servers| servers.0.as_slice()).unwrap_or_default();
+    at_least_one(&at, listed.len(), "a server")?;
+    at_most(&at, listed.len(), limits::SERVERS, "servers")?;
+    let mut servers: Vec<Server> = Vec::new();
+    for (index, file) in listed.iter().enumerate() {
+        let listen = addresses(&at.index(index), file, &servers, context)?;
+        let routes = routes(&at.index(index), file, sources, context)?;
+        let server = at.index(index);
+        let status = context.value(&server.key("status"), file.status.as_ref(), value::switch)?;
+        servers.push(Server { listen, routes, status: status.unwrap_or(true) });
+    }
+    Ok(servers)
+}
+
+/// Refuses an empty list.
+fn at_least_one(at: &At<'_>, seen: usize, what: &str) -> Result<(), Fault> {
+    if seen == 0 { Err(Fault::rule(at, format_args!("{what} is missing"))) } else { Ok(()) }
+}
+
+/// Refuses a list that is too long.
+pub(super) fn at_most(at: &At<'_>, seen: usize, most: usize, what: &str) -> Result<(), Fault> {
+    if seen > most {
+        return Err(Fault::rule(at, format_args!("{seen} {what}, of {most} at most")));
+    }
+    Ok(())
+}
+
+/// `servers[].listen`.
+fn addresses(
+    at: &At<'_>,
+    file: &ServerFile,
+    others: &[Server],
+    context: &Context<'_>,
+) -> Result<Vec<Listen>, Fault> {
+    let at = at.key("listen");
+    let listed = each(&at, file.listen.as_ref());
+    at_least_one(&at, listed.len(), "an address")?;
+    at_most(&at, listed.len(), limits::LISTENERS, "addresses")?;
+    let mut addresses: Vec<Listen> = Vec::new();
+    for (at, file) in listed {
+        let (at, text, mode) = match file {
+            ListenFile::Short(text) => (at, Some(text), None),
+            ListenFile::Long(keys) => {
+                let mode = context.value(&at.key("mode"), keys.mode.as_ref(), value::mode)?;
+                (at.key("address"), keys.address.as_ref(), mode)
+            }
+        };
+        let read = |text: &str| {
+            let address = Listen::in_file(text, context.folder(), mode)?;
+            let mut known = others.iter().flat_map(|server| &server.listen).chain(&addresses);
+            match known.find(|known| known.overlaps(&address)) {
+                Some(known) => Err(BadValue::new(format!("is taken by {known} above"))),
+                None => Ok(address),
+            }
+        };
+        let missing = || Fault::rule(&at, "an address is missing");
+        let address = context.value(&at, text, read)?.ok_or_else(missing)?;
+        addresses.push(address);
+    }
+    Ok(addresses)
+}
+
+/// A value that may be a list, as a list with the place of each.
+fn each<'a, T>(at: &'a At<'a>, values: Option<&'a OneOrMany<T>>) -> Vec<(At<'a>, &'a T)> {
+    match values {
+        None => Vec::new(),
+        Some(OneOrMany::One(one)) => vec![(*at, one)],
+        Some(OneOrMany::Many(many)) => {
+            many.iter().enumerate().map(|(index, one)| (at.index(index), one)).collect()
+        }
+    }
+}
+
+/// `servers[].routes`.
+fn routes(
+    at: &At<'_>,
+    file: &ServerFile,
+    sources: &[Source],
+    context: &Context<'_>,
+) -> Result<Vec<Route>, Fault> {
+    let at = at.key("routes");
+    let none = Named::default();
+    let listed = &file.routes.as_ref().unwrap_or(&none).0;
+    at_most(&at, listed.len(), limits::ROUTES, "routes")?;
+    let mut routes: Vec<Route> = Vec::new();
+    for (path, file) in listed {
+        let at = at.key(path);
+        let text = path;
+        let path = RoutePath::new(path).map_err(|rule| Fault::key(&at, text, rule))?;
+        if let Some(same) = routes.iter().find(|route| route.path.same_as(&path)) {
+            return Err(Fault::key(&at, text, format_args!("means the same as {}", same.path)));
+        }
+        routes.push(Route { path, outlets: outlets(&at, file, sources, context)? });
+    }
+    routes.sort_by(|a, b| a.path.as_str().cmp(b.path.as_str()));
+    Ok(routes)
+}
+
+/// What one route answers.
+fn outlets(
+    at: &At<'_>,
+    file: &RouteFile,
+    sources: &[Source],
+    context: &Context<'_>,
+) -> Result<Vec<Outlet>, Fault> {
+    let Some(file) = &file.merge else {
+        return Err(Fault::rule(at, "an outlet such as merge is missing"));
+    };
+    Ok(vec![Outlet::Merge(merge(&at.key("merge"), file, sources, context)?)])
+}
+
+/// A merge in any of its forms.
+fn merge(
+    at: &At<'_>,
+    file: &MergeFile,
+    sources: &[Source],
+    context: &Context<'_>,
+) -> Result<Merge, Fault> {
+    let keys = match file {
+        MergeFile::Short(names) => return Ok(Merge::new(members(at, names, sources, context)?)),
+        MergeFile::Long(keys) => keys,
+    };
+    let MergeKeys { sources: names, label, on_conflict, strict } = keys;
+    let names_at = at.key("sources");
+    let missing = || Fault::rule(&names_at, "a source is missing");
+    let names = names.as_ref().ok_or_else(missing)?;
+    let mut merge = Merge::new(members(&names_at, names, sources, context)?);
+    if let Some(label) = context.value(&at.key("label"), label.as_ref(), label_or_none)? {
+        merge.label = label;
+    }
+    let on_conflict = context.value(&at.key("on_conflict"), on_conflict.as_ref(), str::parse)?;
+    merge.on_conflict = on_conflict.unwrap_or_default();
+    let strict = context.value(&at.key("strict"), strict.as_ref(), value::switch)?;
+    merge.strict = strict.unwrap_or_default();
+    Ok(merge)
+}
+
+/// `none`, or a label's name.
+fn label_or_none(text: &str) -> Result<Option<Box<str>>, BadValue> {
+    if text == "none" {
+        return Ok(None);
+    }
+    value::label_name(text).map(|()| Some(text.into()))
+}
+
+/// Names to numbers; `all` is every source that is not named beside it.
+fn members(
+    at: &At<'_>,
+    names: &OneOrMany<Text>,
+    sources: &[Source],
+    context: &Context<'_>,
+) -> Result<Vec<Member>, Fault> {
+    let mut listed = Vec::new();
+    for (at, text) in each(at, Some(names)) {
+        let name = context.text(&at, text)?;
+        if listed.iter().any(|(_, seen)| *seen == name) {
+            return Err(Fault::value(&at, &name, "is listed twice"));
+        }
+        listed.push((at, name));
+    }
+    let named = |name: &str| listed.iter().any(|(_, listed)| listed == name);
+    let mut members = Vec::new();
+    for (at, name) in &listed {
+        match name.as_str() {
+            "self" => members.push(Member::Own),
+            "all" => members.extend(
+                sources
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, source)| !named(&source.name))
+                    .map(|(index, _)| Member::Source(index)),
+            ),
+            name => members.push(member(at, name, sources)?),
+        }
+    }
+    at_least_one(at, members.len(), "a source")?;
+    Ok(members)
+}
+
+/// One name to its number.
+fn member(at: &At<'_>, name: &str, sources: &[Source]) -> Result<Member, Fault> {
+    let unknown = || {
+        let names = sources.iter().map(|source| &*source.name).chain(["self", "all"]);
+        let hint = DidYouMean(nearest(name, names));
+        Fault::value(at, name, format_args!("is not among the sources{hint}"))
+    };
+    let found = sources.iter().position(|source| *source.name == *name);
+    found.map(Member::Source).ok_or_else(unknown)
+}
+
+/// Tells each source which labels the merges put on its samples, and refuses a label that is put on
+/// twice. Returned are those of fanin's own metrics.
+fn spread_labels(servers: &[Server], sources: &mut [Source]) -> Result<Vec<Box<str>>, Fault> {
+    let mut own = Vec::new();
+    for (route, Outlet::Merge(merge)) in servers
+        .iter()
+        .flat_map(|server| &server.routes)
+        .flat_map(|route| route.outlets.iter().map(move |outlet| (route, outlet)))
+    {
+        let Some(label) = &merge.label else { continue };
+        for member in &merge.members {
+            match member {
+                Member::Own => add(&mut own, label),
+                Member::Source(index) => {
+                    let Some(source) = sources.get_mut(*index) else { continue };
+                    if source.labels.iter().any(|(name, _)| name == label) {
+                        return Err(put_on_twice(source, label, &route.path));
+                    }
+                    add(&mut source.label_names, label);
+                }
+            }
+        }
+    }
+    Ok(own)
+}
+
+/// Adds `label` unless it is there.
+fn add(labels: &mut Vec<Box<str>>, label: &str) {
+    if labels.iter().all(|known| **known != *label) {
+        labels.push(label.into());
+    }
+}
+
+fn put_on_twice(source: &Source, label: &str, path: &RoutePath) -> Fault {
+    let root = At::Root.key("sources");
+    let source = root.key(&source.name);
+    let labels = source.key("labels");
+    let rule = format_args!("is also the label that route {path} gives its sources");
+    Fault::key(&labels.key(label), label, rule)
+}

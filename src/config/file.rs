@@ -1,0 +1,231 @@
+//! What the file says: its keys and the shape of their values, nothing judged yet.
+//!
+//! `keys!` names, for each map of the file, the keys that are built and, after `later:`, those that
+//! the design has and this version refuses.
+
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess};
+
+use super::shape::{Keys, KeysVisitor, Named, OneOrMany, Shapes, ShapesVisitor, Text};
+
+/// A map with known keys, each of which may be absent.
+macro_rules! keys {
+    (
+        $(#[$doc:meta])*
+        $name:ident, $what:literal { $($(#[$key_doc:meta])* $key:ident: $kind:ty,)* }
+        later: [$($later:literal),*]
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub(super) struct $name {
+            $($(#[$key_doc])* pub(super) $key: Option<$kind>,)*
+        }
+
+        impl Keys for $name {
+            const WHAT: &'static str = $what;
+            const BUILT: &'static [&'static str] = &[$(stringify!($key)),*];
+            const LATER: &'static [&'static str] = &[$($later),*];
+
+            fn take<'de, A>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>
+            where
+                A: MapAccess<'de>,
+            {
+                match key {
+                    $(stringify!($key) => self.$key = Some(map.next_value()?),)*
+                    _ => return Err(A::Error::custom(key)),
+                }
+                Ok(())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_map(KeysVisitor(PhantomData))
+            }
+        }
+    };
+}
+
+keys! {
+    /// The whole file.
+    File, "a configuration" {
+        servers: Servers,
+        sources: Named<SourceFile>,
+        limits: LimitsFile,
+    }
+    later: ["pipes", "sources_dir"]
+}
+
+keys! {
+    /// One of `servers`.
+    ServerFile, "a server" {
+        listen: OneOrMany<ListenFile>,
+        routes: Named<RouteFile>,
+        status: Text,
+    }
+    later: ["allow", "auth", "tls", "advertise"]
+}
+
+keys! {
+    /// The long form of an address.
+    ListenKeys, "an address" {
+        address: Text,
+        mode: Text,
+    }
+    later: ["owner", "group"]
+}
+
+keys! {
+    /// What a path answers.
+    RouteFile, "a route" {
+        merge: MergeFile,
+    }
+    later: ["proxy", "probe", "receive", "relay", "apps", "sd", "status"]
+}
+
+keys! {
+    /// The long form of a merge.
+    MergeKeys, "a merge" {
+        sources: OneOrMany<Text>,
+        label: Text,
+        on_conflict: Text,
+        strict: Text,
+    }
+    later: ["forward_params", "compress"]
+}
+
+keys! {
+    /// One of `sources`.
+    SourceFile, "a source" {
+        http: HttpFile,
+        timeout: Text,
+        labels: Named<Text>,
+        cache: Text,
+    }
+    later: ["file", "exec", "push", "klipper", "every", "max_age", "verify", "on_malformed"]
+}
+
+keys! {
+    /// How an exporter is reached.
+    HttpFile, "an http source" {
+        url: Text,
+        headers: Named<Text>,
+        headers_file: Named<Text>,
+        auth: AuthFile,
+        redirects: Text,
+    }
+    later: ["tls"]
+}
+
+keys! {
+    /// How fanin logs in at an exporter.
+    AuthFile, "a login" {
+        bearer_token: Text,
+        bearer_token_file: Text,
+        basic: BasicFile,
+    }
+    later: []
+}
+
+keys! {
+    /// User and password.
+    BasicFile, "a user with a password" {
+        user: Text,
+        password: Text,
+        password_file: Text,
+    }
+    later: []
+}
+
+keys! {
+    /// What the program may use.
+    LimitsFile, "limits" {
+        memory: Text,
+        connections: Text,
+        body: Text,
+        families: Text,
+        kept: Text,
+        header_timeout: Text,
+        idle_timeout: Text,
+        body_timeout: Text,
+        write_timeout: Text,
+        scrape_timeout: Text,
+    }
+    later: []
+}
+
+/// The list of servers.
+#[derive(Debug)]
+pub(super) struct Servers(pub(super) Vec<ServerFile>);
+
+impl Shapes for Servers {
+    const EXPECTED: &'static str = "a list of servers (each begins with \"- listen:\")";
+
+    fn list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        let mut servers = Vec::new();
+        while let Some(server) = list.next_element()? {
+            servers.push(server);
+        }
+        Ok(Self(servers))
+    }
+}
+
+/// An address: `tcp://127.0.0.1:80`, or `{address: unix:///run/x, mode: 0660}`.
+#[derive(Debug)]
+pub(super) enum ListenFile {
+    Short(Text),
+    Long(ListenKeys),
+}
+
+impl Shapes for ListenFile {
+    const EXPECTED: &'static str = "an address, or an address with its mode";
+
+    fn text<E: Error>(text: Text) -> Result<Self, E> {
+        Ok(Self::Short(text))
+    }
+
+    fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        serde::de::Visitor::visit_map(KeysVisitor(PhantomData), map).map(Self::Long)
+    }
+}
+
+/// A merge: a name, a list of names, or these with more.
+#[derive(Debug)]
+pub(super) enum MergeFile {
+    Short(OneOrMany<Text>),
+    Long(MergeKeys),
+}
+
+impl Shapes for MergeFile {
+    const EXPECTED: &'static str = "a source's name, a list of names, or a map with sources";
+
+    fn text<E: Error>(text: Text) -> Result<Self, E> {
+        Ok(Self::Short(OneOrMany::One(text)))
+    }
+
+    fn list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = list.next_element()? {
+            names.push(name);
+        }
+        Ok(Self::Short(OneOrMany::Many(names)))
+    }
+
+    fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        serde::de::Visitor::visit_map(KeysVisitor(PhantomData), map).map(Self::Long)
+    }
+}
+
+/// `Deserialize` for each [`Shapes`] type that stands alone.
+macro_rules! shapes {
+    ($($name:ty),*) => {
+        $(impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(ShapesVisitor(PhantomData))
+            }
+        })*
+    };
+}
+
+shapes!(Servers, ListenFile, MergeFile);

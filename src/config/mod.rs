@@ -1,0 +1,97 @@
+//! The configuration file: what an operator writes becomes what the program needs.
+//!
+//! ```text
+//!   text ──serde──> file::File ──plan──> Plan
+//!         shape.rs              build.rs
+//!         keys and shapes       values, names, limits
+//! ```
+//!
+//! The first step knows which keys there are and what shape their values have; every single value
+//! stays the text it was in the file, so that `version: 1.10` is not a number. The second step reads
+//! the values and resolves names. Both steps name the place of a fault: the first has it from the
+//! parser, the second walks the file once more to the node in question (`locate.rs`).
+//!
+//! Not here: TLS, access rules, pipes and all sources but `http`. Their keys are known and refused
+//! as `not built yet`, apart from misspelt ones.
+
+mod address;
+mod at;
+mod build;
+mod error;
+mod example;
+mod file;
+mod locate;
+mod near;
+mod plan;
+mod route;
+mod secret;
+mod shape;
+mod source;
+mod value;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+pub use self::address::{BadAddress, Listen};
+pub use self::error::ConfigError;
+pub use self::example::example;
+pub(crate) use self::near::did_you_mean;
+pub use self::plan::{
+    Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict, Outlet, Plan, Redirects,
+    Route, Server, Source,
+};
+pub use self::route::RoutePath;
+pub use self::secret::Secret;
+pub(crate) use self::source::check_url;
+pub use self::value::{BadValue, label_name, source_name};
+
+use crate::limits;
+
+/// Reads the configuration file at `path` and everything it refers to (secrets, environment).
+///
+/// Relative paths in the file start at its folder. Nothing is opened but files: no address is bound,
+/// no name looked up.
+///
+/// # Errors
+///
+/// [`ConfigError`] for the first fault found. Its `{}` is one line, fit for the log; `{:#}` adds the
+/// offending line of the file with a caret.
+pub fn load(path: &Path) -> Result<Plan, ConfigError> {
+    let text = read(path)?;
+    parse(&text, path, &|name| std::env::var(name).ok())
+}
+
+/// As [`load`], for text that is at hand. `path` names it in messages and is where relative paths
+/// start; `env` looks up `${NAME}`.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn parse(
+    text: &str,
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Plan, ConfigError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let file = shape::read(text).map_err(|fault| fault.in_file(path, text))?;
+    let context = build::Context::new(path, env);
+    build::plan(&file, &context).map_err(|fault| fault.in_file(path, text))
+}
+
+/// The file's text, at most [`limits::CONFIG_FILE`] bytes of it.
+fn read(path: &Path) -> Result<String, ConfigError> {
+    let unreadable = |error| ConfigError::Unreadable(path.to_owned(), error);
+    let limit = u64::try_from(limits::CONFIG_FILE).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    File::open(path)
+        .map_err(unreadable)?
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() > limits::CONFIG_FILE {
+        return Err(ConfigError::TooLarge(path.to_owned()));
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| ConfigError::NotUtf8(path.to_owned(), error.utf8_error().valid_up_to()))
+}

@@ -1,0 +1,303 @@
+//! What the program needs to run: everything judged, defaults in, names resolved to numbers.
+//!
+//! Two plans are compared at a reload; equal parts live on.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::address::Listen;
+use super::route::RoutePath;
+use super::secret::Secret;
+use crate::limits;
+
+/// The label that names a merged sample's source where the configuration names none, as in
+/// reverse_exporter.
+const LABEL: &str = "exporter_name";
+
+/// A whole configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// At least one.
+    pub servers: Vec<Server>,
+    /// In the file's order; [`Member::Source`] counts from 0 here.
+    pub sources: Vec<Source>,
+    /// The names of all labels that some route puts on fanin's own metrics, each once.
+    pub own_labels: Vec<Box<str>>,
+    /// What the program may use.
+    pub limits: Limits,
+}
+
+/// Addresses and what is answered there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// At least one; no two of a plan exclude each other.
+    pub listen: Vec<Listen>,
+    /// Sorted by path; no two match the same request.
+    pub routes: Vec<Route>,
+    /// Whether `/` and, unless a route has that path, `/metrics` tell about fanin itself.
+    pub status: bool,
+}
+
+/// One path and what it answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Matched exactly.
+    pub path: RoutePath,
+    /// At least one; no two of one kind.
+    pub outlets: Vec<Outlet>,
+}
+
+/// How pages leave at a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outlet {
+    /// All members as one page.
+    Merge(Merge),
+}
+
+/// Many pages as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merge {
+    /// At least one, each once, in the order of the page.
+    pub members: Vec<Member>,
+    /// The label that tells each sample's source; `None` for `label: none`.
+    pub label: Option<Box<str>>,
+    /// What happens to a label that a sample has already.
+    pub on_conflict: OnConflict,
+    /// Whether one failure fails the whole.
+    pub strict: bool,
+}
+
+/// What a merge takes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Member {
+    /// `self`: fanin's own metrics.
+    Own,
+    /// One of [`Plan::sources`].
+    Source(usize),
+}
+
+/// What happens to a sample that already has a label which is to be put on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The sample's own becomes `exported_…`, as Prometheus does it.
+    #[default]
+    Rename,
+    /// The sample's own is replaced, as reverse_exporter does it.
+    Override,
+    /// The sample keeps its own.
+    Keep,
+}
+
+impl std::str::FromStr for OnConflict {
+    type Err = super::BadValue;
+
+    fn from_str(text: &str) -> Result<Self, super::BadValue> {
+        match text {
+            "rename" => Ok(Self::Rename),
+            "override" => Ok(Self::Override),
+            "keep" => Ok(Self::Keep),
+            _ => Err(super::BadValue::new("is none of rename, override, keep")),
+        }
+    }
+}
+
+/// Where a page comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// As in the configuration; the value of the merge's label.
+    pub name: Box<str>,
+    /// How to reach it.
+    pub kind: Kind,
+    /// The longest a scrape of it may take; the scraper's own deadline may be nearer.
+    pub timeout: Option<Duration>,
+    /// Put on each of its samples in merges, in the file's order.
+    pub labels: Vec<(Box<str>, Box<str>)>,
+    /// For how long one fetch serves every scraper.
+    pub cache: Option<Duration>,
+    /// Bytes that its page may have.
+    pub max_bytes: usize,
+    /// The names of all labels that some route puts on its samples, each once: its own, then those
+    /// of merges that it is a member of.
+    pub label_names: Vec<Box<str>>,
+}
+
+/// The kinds of source, each with what it needs to be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// An exporter that is asked over HTTP.
+    Http(Http),
+}
+
+/// An exporter's address and what a request to it carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http {
+    /// `http://HOST[:PORT][/PATH][?QUERY]` or `unix://SOCKET:/PATH`, the socket's path
+    /// absolute.
+    pub url: Box<str>,
+    /// The fields that the configuration adds, in the file's order. None of them is one that the
+    /// client sets itself.
+    pub headers: Vec<(Box<str>, Secret)>,
+    /// The whole value of `Authorization`.
+    pub authorization: Option<Secret>,
+    /// Which redirects are followed.
+    pub redirects: Redirects,
+}
+
+/// Which redirects of an exporter are followed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Redirects {
+    /// Those to the same host and port.
+    #[default]
+    Same,
+    /// All; elsewhere without our headers and login.
+    Any,
+    /// None.
+    Never,
+}
+
+/// What the program may use; the defaults are in [`limits`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the pool.
+    pub memory: usize,
+    /// Connections served at once.
+    pub connections: usize,
+    /// Bytes of one page; at most half of `memory`.
+    pub body: usize,
+    /// Families of one page.
+    pub families: usize,
+    /// Bytes of kept pages; at most `memory`.
+    pub kept: usize,
+    /// For a whole request head.
+    pub header_timeout: Duration,
+    /// For a kept-alive connection without a request.
+    pub idle_timeout: Duration,
+    /// For a whole request body.
+    pub body_timeout: Duration,
+    /// For a reply of which nothing is taken.
+    pub write_timeout: Duration,
+    /// For a scrape whose scraper states no timeout.
+    pub scrape_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: limits::DEFAULT_MEMORY,
+            connections: limits::DEFAULT_CONNECTIONS,
+            body: limits::DEFAULT_BODY,
+            families: limits::DEFAULT_FAMILIES,
+            kept: limits::DEFAULT_MEMORY / 2,
+            header_timeout: limits::DEFAULT_HEADER_TIMEOUT,
+            idle_timeout: limits::DEFAULT_IDLE_TIMEOUT,
+            body_timeout: limits::DEFAULT_BODY_TIMEOUT,
+            write_timeout: limits::DEFAULT_WRITE_TIMEOUT,
+            scrape_timeout: limits::DEFAULT_SCRAPE_TIMEOUT,
+        }
+    }
+}
+
+/// An exporter that discovery found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What to call it, such as `node`; a valid [`source_name`](super::source_name).
+    pub name: String,
+    /// Where it answered, such as `http://127.0.0.1:9100/metrics`.
+    pub url: String,
+}
+
+impl Plan {
+    /// What `fanin serve` does without a file: all of `found` and fanin's own metrics as one page at
+    /// `/metrics`. Listens on `listen`, or on loopback where that is empty.
+    #[must_use]
+    pub fn default_for(found: &[Found], listen: &[Listen]) -> Self {
+        let limits = Limits::default();
+        let sources: Vec<Source> =
+            found.iter().map(|found| Source::found(found, limits.body)).collect();
+        let members = (0..sources.len()).map(Member::Source);
+        let merge = Merge::new(std::iter::once(Member::Own).chain(members).collect());
+        #[expect(clippy::expect_used, reason = "a constant path, and a test reads it")]
+        let path = RoutePath::new("/metrics").expect("a path");
+        let server = Server {
+            listen: if listen.is_empty() { vec![Self::loopback()] } else { listen.to_vec() },
+            routes: vec![Route { path, outlets: vec![Outlet::Merge(merge)] }],
+            status: true,
+        };
+        Self { servers: vec![server], sources, own_labels: vec![LABEL.into()], limits }
+    }
+
+    /// Where `fanin serve` listens when nothing says otherwise.
+    #[must_use]
+    pub fn loopback() -> Listen {
+        Listen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, limits::DEFAULT_PORT)))
+    }
+
+    /// Puts the addresses of `--listen` in place of the file's. No addresses: nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// [`ManyServers`] where it is not clear which server is meant.
+    pub fn listen_on(&mut self, listen: &[Listen]) -> Result<(), ManyServers> {
+        match self.servers.as_mut_slice() {
+            _ if listen.is_empty() => {}
+            [server] => listen.clone_into(&mut server.listen),
+            servers => return Err(ManyServers(servers.len())),
+        }
+        Ok(())
+    }
+}
+
+/// `--listen` was given, and the configuration has this many servers, not one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ManyServers(pub usize);
+
+impl fmt::Display for ManyServers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(servers) = self;
+        write!(f, "--listen needs a configuration with one server, this one has {servers}")
+    }
+}
+
+impl std::error::Error for ManyServers {}
+
+impl Server {
+    /// The route that answers a request for `raw`, the path as it came, without its query.
+    #[must_use]
+    pub fn route(&self, raw: &[u8]) -> Option<&Route> {
+        self.routes.iter().find(|route| route.path.matches(raw))
+    }
+}
+
+impl Merge {
+    /// A merge of `members` with nothing else said.
+    pub(super) fn new(members: Vec<Member>) -> Self {
+        Self {
+            members,
+            label: Some(LABEL.into()),
+            on_conflict: OnConflict::default(),
+            strict: false,
+        }
+    }
+}
+
+impl Source {
+    /// A source as discovery found it.
+    fn found(found: &Found, max_bytes: usize) -> Self {
+        let http = Http {
+            url: found.url.as_str().into(),
+            headers: Vec::new(),
+            authorization: None,
+            redirects: Redirects::default(),
+        };
+        Self {
+            name: found.name.as_str().into(),
+            kind: Kind::Http(http),
+            timeout: None,
+            labels: Vec::new(),
+            cache: None,
+            max_bytes,
+            label_names: vec![LABEL.into()],
+        }
+    }
+}

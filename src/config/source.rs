@@ -1,0 +1,390 @@
+//! `sources`: each judged, its secrets read.
+
+use std::fs;
+use std::io::Read;
+use std::net::Ipv6Addr;
+use std::path::Path;
+
+use super::at::At;
+use super::build::{Context, at_most, scrape_time};
+use super::error::Fault;
+use super::file::{AuthFile, BasicFile, HttpFile, SourceFile};
+use super::plan::{Http, Kind, Redirects, Source};
+use super::secret::Secret;
+use super::shape::{Named, Text};
+use super::value::{self, BadValue};
+use crate::limits;
+
+/// Header fields that the client sets itself, or that would change how a message ends.
+const OURS: [&str; 14] = [
+    "accept",
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "x-prometheus-scrape-timeout-seconds",
+];
+
+/// All sources, in the file's order.
+pub(super) fn sources(
+    named: &Named<SourceFile>,
+    max_bytes: usize,
+    context: &Context<'_>,
+) -> Result<Vec<Source>, Fault> {
+    let at = At::Root.key("sources");
+    at_most(&at, named.0.len(), limits::SOURCES, "sources")?;
+    let one = |(name, file): &(String, SourceFile)| {
+        let at = at.key(name);
+        value::source_name(name).map_err(|rule| Fault::key(&at, name, rule))?;
+        source(&at, name, file, context).map(|source| Source { max_bytes, ..source })
+    };
+    named.0.iter().map(one).collect()
+}
+
+/// One source.
+fn source(
+    at: &At<'_>,
+    name: &str,
+    file: &SourceFile,
+    context: &Context<'_>,
+) -> Result<Source, Fault> {
+    let missing = || Fault::rule(at, "a kind such as http is missing");
+    let http = file.http.as_ref().ok_or_else(missing)?;
+    let kind = Kind::Http(self::http(&at.key("http"), http, context)?);
+    let timeout = context.value(&at.key("timeout"), file.timeout.as_ref(), scrape_time)?;
+    let cache = context.value(&at.key("cache"), file.cache.as_ref(), value::duration)?;
+    let labels = labels(&at.key("labels"), file.labels.as_ref(), context)?;
+    let label_names = labels.iter().map(|(name, _)| name.clone()).collect();
+    let cache = cache.filter(|cache| !cache.is_zero());
+    Ok(Source { name: name.into(), kind, timeout, labels, cache, max_bytes: 0, label_names })
+}
+
+/// A name and its value, both checked.
+type Pair<T> = (Box<str>, T);
+
+/// `sources.NAME.labels`.
+fn labels(
+    at: &At<'_>,
+    named: Option<&Named<Text>>,
+    context: &Context<'_>,
+) -> Result<Vec<Pair<Box<str>>>, Fault> {
+    let listed = named.map(|named| named.0.as_slice()).unwrap_or_default();
+    at_most(at, listed.len(), limits::SOURCE_LABELS, "labels")?;
+    let one = |(name, text): &(String, Text)| {
+        let at = at.key(name);
+        value::label_name(name).map_err(|rule| Fault::key(&at, name, rule))?;
+        let text = context.text(&at, text)?;
+        value::label_value(&text).map_err(|rule| Fault::value(&at, &text, rule))?;
+        Ok((name.as_str().into(), text.into()))
+    };
+    listed.iter().map(one).collect()
+}
+
+/// `sources.NAME.http`.
+fn http(at: &At<'_>, file: &HttpFile, context: &Context<'_>) -> Result<Http, Fault> {
+    let url = url(&at.key("url"), file.url.as_ref(), context)?;
+    let mut headers = headers(&at.key("headers"), file.headers.as_ref(), |at, text| {
+        field_value(at, &context.text(at, text)?)
+    })
+    .map_err(Fault::hidden)?;
+    let from_files =
+        self::headers(&at.key("headers_file"), file.headers_file.as_ref(), |at, text| {
+            field_value(at, &secret_file(at, text, context)?)
+        })?;
+    for (name, value) in from_files {
+        if headers.iter().any(|(known, _): &Pair<Secret>| known.eq_ignore_ascii_case(&name)) {
+            let at = at.key("headers_file");
+            return Err(Fault::key(&at.key(&name), &name, "is among headers too"));
+        }
+        headers.push((name, value));
+    }
+    at_most(&at.key("headers"), headers.len(), limits::SOURCE_HEADERS, "header fields")?;
+    let auth = file.auth.as_ref();
+    let authorization = auth.map(|auth| login(&at.key("auth"), auth, context)).transpose()?;
+    let redirects = context.value(&at.key("redirects"), file.redirects.as_ref(), redirects)?;
+    Ok(Http { url, headers, authorization, redirects: redirects.unwrap_or_default() })
+}
+
+/// `same`, `any` or `none`.
+fn redirects(text: &str) -> Result<Redirects, BadValue> {
+    match text {
+        "same" => Ok(Redirects::Same),
+        "any" => Ok(Redirects::Any),
+        "none" => Ok(Redirects::Never),
+        _ => Err(BadValue::new("is none of same, any, none")),
+    }
+}
+
+/// `sources.NAME.http.url`; a relative socket path starts at the file's folder.
+fn url(at: &At<'_>, text: Option<&Text>, context: &Context<'_>) -> Result<Box<str>, Fault> {
+    let text = text.ok_or_else(|| Fault::rule(at, "a url is missing"))?;
+    let text = context.text(at, text)?;
+    if has_user(&text) {
+        return Err(Fault::secret(at, "holds a user; it belongs to auth, under basic"));
+    }
+    let text = match text.strip_prefix("unix://") {
+        Some(path) if !path.is_empty() && !path.starts_with('/') => {
+            format!("unix://{}", context.folder().join(path).display())
+        }
+        _ => text,
+    };
+    check_url(&text).map_err(|rule| Fault::value(at, &text, rule))?;
+    Ok(text.into())
+}
+
+/// Whether there is an `@` before the path: `http://user:password@host/`.
+fn has_user(url: &str) -> bool {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
+    host.is_some_and(|host| host.contains('@'))
+}
+
+/// What a person gets wrong in a URL; the client reads it in full.
+pub(crate) fn check_url(url: &str) -> Result<(), BadValue> {
+    let refuse = |rule: &str| Err(BadValue::new(rule));
+    if url.len() > limits::URL {
+        return Err(BadValue::new(format!("has more than {} bytes", limits::URL)));
+    }
+    if url.starts_with("https://") {
+        return refuse("needs TLS, which is not built yet");
+    }
+    if !url.bytes().all(|b| b.is_ascii_graphic()) {
+        return refuse("holds a blank or a character that a URL has as %XX only");
+    }
+    if url.contains('#') {
+        return refuse("holds a #, which never reaches a server");
+    }
+    match (url.strip_prefix("unix://"), url.strip_prefix("http://")) {
+        (Some(rest), _) => check_socket(rest),
+        (_, Some(rest)) => check_host(rest.split(['/', '?']).next().unwrap_or_default()),
+        _ => refuse("begins with neither http:// nor https:// nor unix://"),
+    }
+}
+
+/// `SOCKET:/PATH`, behind `unix://`.
+fn check_socket(rest: &str) -> Result<(), BadValue> {
+    match rest.split_once(':') {
+        Some((path, _)) if path.len() > limits::UNIX_PATH => {
+            let most = limits::UNIX_PATH;
+            Err(BadValue::new(format!("has a socket path of more than {most} bytes")))
+        }
+        Some((path, request))
+            if path.starts_with('/') && !path.ends_with('/') && request.starts_with('/') =>
+        {
+            Ok(())
+        }
+        _ => Err(BadValue::new("is not of the form unix:///run/x.sock:/metrics")),
+    }
+}
+
+/// `HOST[:PORT]`, behind `http://`.
+fn check_host(host: &str) -> Result<(), BadValue> {
+    let (name, port) = match host.rfind(']') {
+        Some(end) => host.split_at_checked(end.saturating_add(1)),
+        None => host.find(':').and_then(|colon| host.split_at_checked(colon)),
+    }
+    .unwrap_or((host, ""));
+    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        _ if name.is_empty() => return Err(BadValue::new("has no host")),
+        Some(v6) if v6.parse::<Ipv6Addr>().is_ok() => {}
+        None if name.bytes().all(letter) => {}
+        _ => return Err(BadValue::new("has a host that is neither a name nor an IP address")),
+    }
+    match port.strip_prefix(':') {
+        None if port.is_empty() => Ok(()),
+        Some(digits) if value::count(digits, 1, usize::from(u16::MAX)).is_ok() => Ok(()),
+        _ => Err(BadValue::new("has no port from 1 to 65535 behind its host")),
+    }
+}
+
+/// A map of header fields, their values read by `read`.
+fn headers(
+    at: &At<'_>,
+    named: Option<&Named<Text>>,
+    read: impl Fn(&At<'_>, &Text) -> Result<Secret, Fault>,
+) -> Result<Vec<Pair<Secret>>, Fault> {
+    let listed = named.map(|named| named.0.as_slice()).unwrap_or_default();
+    let mut headers: Vec<Pair<Secret>> = Vec::new();
+    for (name, text) in listed {
+        let at = at.key(name);
+        field_name(name).map_err(|rule| Fault::key(&at, name, rule))?;
+        if headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            return Err(Fault::key(&at, name, "is here twice"));
+        }
+        headers.push((name.as_str().into(), read(&at, text)?));
+    }
+    Ok(headers)
+}
+
+/// A header field's name: a token of RFC 9110, none of [`OURS`].
+fn field_name(name: &str) -> Result<(), BadValue> {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if name.is_empty() || name.len() > limits::LABEL_NAME || !name.bytes().all(token) {
+        return Err(BadValue::new("is no header field's name"));
+    }
+    if name.eq_ignore_ascii_case("authorization") {
+        return Err(BadValue::new("is set by auth"));
+    }
+    if OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)) {
+        return Err(BadValue::new("is set by fanin itself"));
+    }
+    Ok(())
+}
+
+/// A header field's value: it may be a secret, so it is never shown.
+fn field_value(at: &At<'_>, value: &str) -> Result<Secret, Fault> {
+    if value.len() > limits::SECRET {
+        return Err(Fault::secret(at, format_args!("has more than {} bytes", limits::SECRET)));
+    }
+    if value.trim() != value {
+        return Err(Fault::secret(at, "begins or ends with a blank"));
+    }
+    if value.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
+        return Err(Fault::secret(at, "holds a control character"));
+    }
+    Ok(Secret::new(value))
+}
+
+/// `sources.NAME.http.auth`: exactly one way to log in.
+fn login(at: &At<'_>, file: &AuthFile, context: &Context<'_>) -> Result<Secret, Fault> {
+    let AuthFile { bearer_token, bearer_token_file, basic } = file;
+    match (bearer_token.is_some() || bearer_token_file.is_some(), basic) {
+        (true, Some(_)) => Err(Fault::rule(at, "a bearer token and basic exclude each other")),
+        (false, Some(file)) => self::basic(&at.key("basic"), file, context),
+        (_, None) => {
+            let texts = (bearer_token.as_ref(), bearer_token_file.as_ref());
+            let (at, token) = secret(at, ["bearer_token", "bearer_token_file"], texts, context)?;
+            if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+                return Err(Fault::secret(&at, "is empty, or holds more than printable ASCII"));
+            }
+            Ok(Secret::bearer(&token))
+        }
+    }
+}
+
+/// `auth.basic`.
+fn basic(at: &At<'_>, file: &BasicFile, context: &Context<'_>) -> Result<Secret, Fault> {
+    let user_at = at.key("user");
+    let missing = || Fault::rule(&user_at, "a user is missing");
+    let user = context.text(&user_at, file.user.as_ref().ok_or_else(missing)?)?;
+    if user.is_empty() || user.contains(|c: char| c == ':' || c.is_control()) {
+        return Err(Fault::value(&user_at, &user, "is empty, or holds a colon or worse"));
+    }
+    let texts = (file.password.as_ref(), file.password_file.as_ref());
+    let (at, password) = secret(at, ["password", "password_file"], texts, context)?;
+    if password.chars().any(char::is_control) {
+        return Err(Fault::secret(&at, "holds a control character"));
+    }
+    Ok(Secret::basic(&user, &password))
+}
+
+/// A secret, written here or in a file; with its place. `keys` are the names of both forms.
+fn secret<'a>(
+    at: &'a At<'a>,
+    keys: [&'a str; 2],
+    texts: (Option<&Text>, Option<&Text>),
+    context: &Context<'_>,
+) -> Result<(At<'a>, String), Fault> {
+    let [here, file] = keys;
+    match texts {
+        (Some(_), Some(_)) => {
+            Err(Fault::secret(at, format_args!("{here} and {file} exclude each other")))
+        }
+        (Some(text), None) => {
+            let text = context.text(&at.key(here), text).map_err(Fault::hidden)?;
+            Ok((at.key(here), text))
+        }
+        (None, Some(text)) => Ok((at.key(file), secret_file(&at.key(file), text, context)?)),
+        (None, None) => Err(Fault::rule(at, format_args!("{here} or {file} is missing"))),
+    }
+}
+
+/// The secret in a file, without the line end behind it.
+fn secret_file(at: &At<'_>, text: &Text, context: &Context<'_>) -> Result<String, Fault> {
+    let name = context.text(at, text)?;
+    let secret =
+        read_secret(&context.folder().join(&name)).map_err(|rule| Fault::value(at, &name, rule))?;
+    let end = secret.trim_end_matches(['\n', '\r']).len();
+    Ok(secret.get(..end).unwrap_or_default().to_owned())
+}
+
+/// A small file's text.
+fn read_secret(path: &Path) -> Result<String, BadValue> {
+    let unreadable = |error| BadValue::new(format!("cannot be read: {error}"));
+    let limit = u64::try_from(limits::SECRET).unwrap_or(u64::MAX);
+    let file = fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > limits::SECRET {
+        return Err(BadValue::new(format!("has more than {} bytes", limits::SECRET)));
+    }
+    String::from_utf8(bytes).map_err(|_| BadValue::new("is not UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_judged() {
+        let long = format!("unix:///{}:/m", "x".repeat(limits::UNIX_PATH));
+        let cases = [
+            ("http://127.0.0.1:9100/metrics", true),
+            ("http://node_1.lan", true),
+            ("http://[::1]:9100/a?b=http://c:/@", true),
+            ("http://a?b", true),
+            ("unix:///run/x.sock:/m?t=a:/b", true),
+            ("https://a/", false),
+            ("htp://a", false),
+            ("a:9100", false),
+            ("", false),
+            ("http://", false),
+            ("http://:80/", false),
+            ("http://[::1/", false),
+            ("http://[1.2]/", false),
+            ("http://::1/", false),
+            ("http://[::1]80/", false),
+            ("http://a:/", false),
+            ("http://a:0/", false),
+            ("http://a:65536/", false),
+            ("http://a:+80/", false),
+            ("http://a b/", false),
+            ("http://a/\u{e9}", false),
+            ("http://a/#b", false),
+            ("unix:///run/x.sock", false),
+            ("unix://:/m", false),
+            ("unix:///run/:/m", false),
+            ("unix:///a:b:/m", false),
+            (long.as_str(), false),
+        ];
+        for (url, want) in cases {
+            assert_eq!(check_url(url).is_ok(), want, "{url}");
+        }
+    }
+
+    #[test]
+    fn field_names_are_judged() {
+        let cases = [
+            ("X-Site", true),
+            ("x_y", true),
+            ("", false),
+            ("X Site", false),
+            ("X:", false),
+            ("HOST", false),
+            ("Content-Length", false),
+            ("Authorization", false),
+        ];
+        for (name, want) in cases {
+            assert_eq!(field_name(name).is_ok(), want, "{name}");
+        }
+    }
+}

@@ -1,0 +1,2 @@
+//! What fanin tells about itself.
+pub mod log;

@@ -1,0 +1,391 @@
+//! The configuration file, through the library: files that load, files that are refused with a
+//! whole message each, and the design's own example.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fanin::config::{
+    self, Found, Kind, Listen, Member, OnConflict, Outlet, Plan, Redirects, Route, RoutePath,
+};
+
+/// The files of a folder, in order.
+fn corpus(folder: &str) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(format!("tests/config/{folder}"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ext| ext == "yaml" || ext == "json"))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "{folder}");
+    files
+}
+
+/// The environment of all tests here.
+fn env(name: &str) -> Option<String> {
+    match name {
+        "NODE_URL" => Some("http://10.0.0.7:9100/metrics".to_owned()),
+        "TOKEN" => Some("from-the-environment".to_owned()),
+        "FOUR" => Some("4s".to_owned()),
+        _ => None,
+    }
+}
+
+/// Loads a file with the environment of these tests.
+fn load(path: &Path) -> Result<Plan, config::ConfigError> {
+    config::parse(&fs::read_to_string(path).unwrap(), path, &env)
+}
+
+/// Loads text.
+fn plan(text: &str) -> Plan {
+    config::parse(text, Path::new("fanin.yaml"), &env)
+        .unwrap_or_else(|error| panic!("{error:#}\n{text}"))
+}
+
+/// The fault of text, as one line.
+fn fault(text: &str) -> String {
+    match config::parse(text, Path::new("fanin.yaml"), &env) {
+        Ok(plan) => panic!("loaded: {text}\n{plan:#?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn valid_files_load() {
+    for path in corpus("valid") {
+        if let Err(error) = load(&path) {
+            panic!("{error:#}");
+        }
+    }
+}
+
+/// With `BLESS` in the environment the messages are written instead of compared.
+#[test]
+fn invalid_files_are_refused_with_the_whole_message() {
+    for path in corpus("invalid") {
+        let Err(error) = load(&path) else { panic!("{} loads", path.display()) };
+        let got = format!("{error:#}\n");
+        let golden = path.with_extension("txt");
+        if std::env::var_os("BLESS").is_some() {
+            fs::write(&golden, &got).unwrap();
+        }
+        let want = fs::read_to_string(&golden).unwrap_or_default();
+        assert_eq!(got, want, "{}", path.display());
+        assert_eq!(error.to_string(), want.lines().next().unwrap(), "{}", path.display());
+    }
+}
+
+#[test]
+fn the_full_form_is_read_in_full() {
+    let plan = load(Path::new("tests/config/valid/full.yaml")).unwrap();
+
+    let server = &plan.servers[0];
+    let listen: Vec<String> = server.listen.iter().map(Listen::to_string).collect();
+    let sockets = ["unix:///run/fanin/http.sock", "unix:///run/fanin/admin.sock"];
+    assert_eq!(listen, ["tcp://0.0.0.0:9999", sockets[0], sockets[1], "tcp://:9998"]);
+    assert!(matches!(server.listen[1], Listen::Unix { mode: 0o660, .. }));
+    assert!(matches!(server.listen[2], Listen::Unix { mode: 0o600, .. }));
+    assert!(!server.status);
+
+    let paths: Vec<&str> = server.routes.iter().map(|route| route.path.as_str()).collect();
+    assert_eq!(paths, ["/a/b", "/all", "/metrics", "/one", "/strict"]);
+    let merges: Vec<_> = server
+        .routes
+        .iter()
+        .map(|Route { outlets, .. }| {
+            let [Outlet::Merge(merge)] = outlets.as_slice() else { panic!("{outlets:?}") };
+            (&merge.members[..], merge.label.as_deref(), merge.on_conflict, merge.strict)
+        })
+        .collect();
+    use Member::{Own, Source};
+    let name = Some("exporter_name");
+    assert_eq!(
+        merges[0],
+        (&[Source(2), Own, Source(0), Source(1)][..], name, OnConflict::Rename, false)
+    );
+    assert_eq!(
+        merges[1],
+        (&[Source(0), Source(1), Source(2)][..], name, OnConflict::Rename, false)
+    );
+    assert_eq!(
+        merges[2],
+        (&[Own, Source(0), Source(2)][..], Some("src"), OnConflict::Override, false)
+    );
+    assert_eq!(merges[3], (&[Source(1)][..], name, OnConflict::Rename, false));
+    assert_eq!(merges[4], (&[Source(0)][..], None, OnConflict::Keep, true));
+
+    let [node, docker, far] = &plan.sources[..] else { panic!("{:?}", plan.sources) };
+    assert_eq!((&*node.name, &*docker.name, &*far.name), ("node", "docker", "far"));
+    assert_eq!(node.timeout, Some(Duration::from_secs(4)));
+    assert_eq!(node.cache, None);
+    assert_eq!(far.cache, Some(Duration::from_millis(500)));
+    assert_eq!(node.max_bytes, 1 << 20);
+    let labels: Vec<_> = node.labels.iter().map(|(k, v)| (&**k, &**v)).collect();
+    assert_eq!(labels, [("rack", "7"), ("version", "1.10"), ("mode", "0660"), ("on", "yes")]);
+    let names: Vec<&str> = node.label_names.iter().map(|name| &**name).collect();
+    assert_eq!(names, ["rack", "version", "mode", "on", "exporter_name", "src"]);
+    assert_eq!(plan.own_labels, ["exporter_name".into(), "src".into()]);
+
+    let [Kind::Http(node), Kind::Http(docker), Kind::Http(far)] =
+        [&node.kind, &docker.kind, &far.kind];
+    assert_eq!(&*node.url, "http://10.0.0.7:9100/metrics");
+    assert_eq!(node.authorization.as_ref().unwrap().expose(), "Bearer from-the-environment");
+    assert_eq!(&*docker.url, "unix:///run/docker-metrics.sock:/metrics");
+    assert_eq!(docker.authorization.as_ref().unwrap().expose(), "Basic bWU6aHVudGVyMg==");
+    assert_eq!((docker.redirects, far.redirects), (Redirects::Same, Redirects::Any));
+    let headers: Vec<_> = far.headers.iter().map(|(k, v)| (&**k, v.expose())).collect();
+    assert_eq!(headers, [("X-Site", "home"), ("X-Api-Key", "hunter2")]);
+
+    assert_eq!(plan.limits.memory, 4 << 20);
+    assert_eq!(plan.limits.kept, 2 << 20);
+    assert_eq!(plan.limits.scrape_timeout, Duration::from_secs(9));
+}
+
+#[test]
+fn relative_paths_start_at_the_files_folder() {
+    let text = "servers: [{listen: [unix://run/x.sock, unix:///run/x.sock]}]\n\
+        sources: {a: {http: {url: \"unix://y.sock:/m\"}}}";
+    let plan = config::parse(text, Path::new("/etc/fanin/fanin.yaml"), &env).unwrap();
+
+    let listen: Vec<String> = plan.servers[0].listen.iter().map(Listen::to_string).collect();
+    assert_eq!(listen, ["unix:///etc/fanin/run/x.sock", "unix:///run/x.sock"]);
+    let Kind::Http(http) = &plan.sources[0].kind;
+    assert_eq!(&*http.url, "unix:///etc/fanin/y.sock:/m");
+}
+
+#[test]
+fn debug_output_holds_no_secret() {
+    let plan = load(Path::new("tests/config/valid/full.yaml")).unwrap();
+    let text = format!("{plan:?}");
+    for secret in ["hunter2", "from-the-environment", "bWU6"] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+}
+
+#[test]
+fn messages_hold_no_secret() {
+    // Each in braces and in lines of its own; `|` ends a line, `>` and `<` go one deeper and back.
+    let cases = [
+        "auth:>bearer_token: hunter2 hunter2<",
+        "auth:>bearer_token: hunter2|bearer_token_file: x<",
+        "auth:>basic:>user: me|password: \"hunter2\\n\"<<",
+        "auth:>basic:>user: \"me:\"|password: hunter2<<",
+        "auth:>basic:>password: \"hunter2${X}\"|user: me<<",
+        "headers:>X-Key: \"hunter2\\n\"<",
+        "headers:>X-Key: \"hunter2${X}\"<",
+        "headers:>X-Key: hunter2|X-KEY: hunter2<",
+        "headers:>X-Key: hunter2|X-Key: hunter2<",
+        "headers:>X-Key:>hunter2: hunter2<<",
+        "headers:>Authorization: hunter2<",
+        "headers:>Host: hunter2<",
+        "auth: hunter2",
+        "auth:>bearer_tokn: hunter2<",
+        "auth:>basic:>pasword: hunter2<<",
+        "auth:>basic: hunter2<",
+        "headers: hunter2",
+        "url: \"http://me:hunter2@host/\"",
+        "url: \"http://me:hunter2@host/\"|auth:>bearer_token_file: x<",
+    ];
+    for case in cases {
+        for text in [in_braces(case), in_lines(case)] {
+            let error = config::parse(&text, Path::new("fanin.yaml"), &env).unwrap_err();
+            let (message, debug) = (format!("{error:#}"), format!("{error:?}"));
+            assert!(message.contains(": sources.a.http."), "{text}: {message}");
+            assert!(
+                !message.replace("http.headers.X-Key.hunter2", "").contains("hunter2"),
+                "{text}: {message}"
+            );
+            assert!(!debug.contains("hunter2"), "{text}: {debug}");
+        }
+    }
+}
+
+/// The http source of `messages_hold_no_secret` on one line.
+fn in_braces(case: &str) -> String {
+    let url = if case.contains("url") { "" } else { "url: \"http://a/\", " };
+    let case = case.replace('>', " {").replace('<', "}").replace('|', ", ");
+    format!("servers: [{{listen: tcp://:1}}]\nsources: {{a: {{http: {{{url}{case}}}}}}}")
+}
+
+/// The same in lines.
+fn in_lines(case: &str) -> String {
+    let mut text = String::from("servers: [{listen: tcp://:1}]\nsources:\n  a:\n    http:\n");
+    if !case.contains("url") {
+        text.push_str("      url: \"http://a/\"\n");
+    }
+    let mut indent = 6;
+    text.push_str(&" ".repeat(indent));
+    for c in case.chars() {
+        match c {
+            '>' => indent += 2,
+            '<' => indent -= 2,
+            '|' => {}
+            c => {
+                text.push(c);
+                continue;
+            }
+        }
+        text.push('\n');
+        text.push_str(&" ".repeat(indent));
+    }
+    text
+}
+
+#[test]
+fn a_file_may_be_json() {
+    let text = r#"{"servers": [{"listen": "tcp://127.0.0.1:1",
+        "routes": {"/m\u0065trics": {"merge": {"sources": "a", "strict": true}}}}],
+        "sources": {"a": {"http": {"url": "http:\/\/h\/"}, "timeout": "1s"}},
+        "limits": {"connections": 9}}"#;
+    let plan = plan(text);
+    assert_eq!(plan.servers[0].routes[0].path.as_str(), "/metrics");
+    assert_eq!(plan.limits.connections, 9);
+}
+
+#[test]
+fn anchors_and_byte_order_marks_are_read() {
+    let text = "\u{feff}servers: [{listen: tcp://:1}]\nsources:\n  \
+        a: &a {http: {url: \"http://h/\"}, labels: &l {x: y}}\n  b: *a\n";
+    let plan = plan(text);
+    assert_eq!(plan.sources[1].kind, plan.sources[0].kind);
+    assert_eq!(plan.sources[1].labels, plan.sources[0].labels);
+}
+
+#[test]
+fn what_is_not_built_yet_says_so() {
+    let routes = ["proxy: {sources: all}", "probe: {}", "receive: hub", "relay: hub", "apps: all"];
+    let routes = routes.into_iter().chain(["sd: all", "status: {}"]).map(|outlet| {
+        (format!("servers: [{{routes: {{/x: {{{outlet}}}}}}}]"), "servers[0].routes./x", outlet)
+    });
+    let merge = ["forward_params: true", "compress: never"].into_iter().map(|key| {
+        (
+            format!("servers: [{{routes: {{/x: {{merge: {{{key}}}}}}}}}]"),
+            "servers[0].routes./x.merge",
+            key,
+        )
+    });
+    let server = ["allow: [10.0.0.0/8]", "auth: {}", "tls: {}", "advertise: x"]
+        .into_iter()
+        .map(|key| (format!("servers: [{{{key}}}]"), "servers[0]", key));
+    let kinds = ["file: {path: x}", "exec: {command: [x]}", "push: {}", "klipper: {target: x}"];
+    let beside = ["every: 30s", "max_age: 5m", "verify: false", "on_malformed: drop_line"];
+    let source = kinds
+        .into_iter()
+        .chain(beside)
+        .map(|key| (format!("sources: {{a: {{{key}}}}}"), "sources.a", key));
+    let http = [("sources: {a: {http: {tls: {}}}}".to_owned(), "sources.a.http", "tls:")];
+    let root = ["pipes: []", "sources_dir: x"].into_iter().map(|key| (key.to_owned(), "", key));
+    let cases = routes.chain(merge).chain(server).chain(source).chain(http).chain(root);
+    for (text, path, key) in cases {
+        let key = key.split(':').next().unwrap();
+        let dot = if path.is_empty() { "" } else { "." };
+        let want = format!(": {path}{dot}{key}: \"{key}\" is not built yet");
+        let got = fault(&text);
+        assert!(got.ends_with(&want), "{text}\n  {got}\n  {want}");
+    }
+}
+
+#[test]
+fn plans_are_compared_by_what_they_say() {
+    let text = "servers: [{listen: tcp://:1, routes: {/m: {merge: all}}}]\n\
+        sources: {a: {http: {url: \"http://h/\"}}}";
+    let spread = text.replace(", ", ",\n   ");
+    assert_eq!(plan(text), plan(&spread));
+    assert_ne!(plan(text), plan(&text.replace("http://h/", "http://i/")));
+}
+
+#[test]
+fn limits_are_held_against_each_other() {
+    let cases = [
+        ("", (16 << 20, 8 << 20, 8 << 20)),
+        ("memory: 4MiB", (4 << 20, 2 << 20, 2 << 20)),
+        ("memory: 64MiB", (64 << 20, 8 << 20, 32 << 20)),
+        ("memory: 64MiB, body: 32MiB, kept: 64MiB", (64 << 20, 32 << 20, 64 << 20)),
+        ("memory: 64MiB, kept: 0", (64 << 20, 8 << 20, 0)),
+    ];
+    for (limits, want) in cases {
+        let plan = plan(&format!("servers: [{{listen: tcp://:1}}]\nlimits: {{{limits}}}"));
+        let got = (plan.limits.memory, plan.limits.body, plan.limits.kept);
+        assert_eq!(got, want, "{limits}");
+    }
+}
+
+#[test]
+fn the_default_plan_merges_what_was_found() {
+    let found =
+        [Found { name: "node".to_owned(), url: "http://127.0.0.1:9100/metrics".to_owned() }];
+    let plan = Plan::default_for(&found, &[":9100".parse().unwrap()]);
+
+    assert_eq!(plan.servers[0].listen, [Listen::AnyTcp(9100)]);
+    let route = plan.servers[0].route(b"/metrics").unwrap();
+    let [Outlet::Merge(merge)] = &route.outlets[..] else { panic!("{route:?}") };
+    assert_eq!(merge.members, [Member::Own, Member::Source(0)]);
+    assert_eq!(Plan::default_for(&[], &[]).servers[0].listen, [Plan::loopback()]);
+    assert_eq!(RoutePath::new("/metrics").unwrap(), route.path);
+}
+
+#[test]
+fn listen_flags_replace_the_only_server_s_addresses() {
+    let one = "servers: [{listen: tcp://:1}]";
+    let two = "servers: [{listen: tcp://:1}, {listen: tcp://:2}]";
+    let flags = [Listen::AnyTcp(3)];
+
+    let mut plan_of_one = plan(one);
+    plan_of_one.listen_on(&flags).unwrap();
+    assert_eq!(plan_of_one.servers[0].listen, flags);
+
+    let mut plan_of_two = plan(two);
+    plan_of_two.listen_on(&[]).unwrap();
+    let refused = plan_of_two.listen_on(&flags).unwrap_err().to_string();
+    assert_eq!(refused, "--listen needs a configuration with one server, this one has 2");
+    assert_eq!(plan_of_two, plan(two));
+}
+
+#[test]
+fn no_cut_of_a_file_panics() {
+    for path in corpus("valid") {
+        let text = fs::read_to_string(&path).unwrap();
+        for cut in (0..=text.len()).filter(|cut| text.is_char_boundary(*cut)) {
+            if let Err(error) = config::parse(&text[..cut], &path, &env) {
+                assert!(!error.to_string().contains('\n'), "{cut}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn unreadable_files_say_why() {
+    let error = config::load(Path::new("tests/config/none.yaml")).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read tests/config/none.yaml");
+
+    let folder = std::env::temp_dir().join(format!("fanin-config-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("f.yaml");
+    fs::write(&file, b"servers: \xff").unwrap();
+    let not_text = config::load(&file).unwrap_err().to_string();
+    fs::write(&file, " ".repeat(fanin::limits::CONFIG_FILE + 1)).unwrap();
+    let too_large = config::load(&file).unwrap_err().to_string();
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(not_text, format!("{}: byte 9 is not part of UTF-8 text", file.display()));
+    assert_eq!(too_large, format!("{}: longer than 1048576 bytes", file.display()));
+}
+
+/// Bytes of every valid file, replaced in turn by those that mean something to YAML. Every seventh
+/// byte: all of them passed once, and take ten seconds.
+#[test]
+fn no_changed_byte_panics() {
+    for path in corpus("valid") {
+        let text = fs::read_to_string(&path).unwrap();
+        for (at, with) in
+            (0..text.len()).step_by(7).flat_map(|at| b"{}[]:,-&*!|>'\"#%@ \n\t\0".map(|b| (at, b)))
+        {
+            let mut bytes = text.clone().into_bytes();
+            bytes[at] = with;
+            let Ok(text) = String::from_utf8(bytes) else { continue };
+            if let Err(error) = config::parse(&text, &path, &env) {
+                assert!(!error.to_string().contains('\n'), "{at} {with}: {error}");
+            }
+        }
+    }
+}
