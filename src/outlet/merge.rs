@@ -3,18 +3,19 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::rc::{Rc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use smol::Timer;
 use smol::future::yield_now;
 
 use super::{Refusal, Server};
-use crate::config::plan;
+use crate::config;
 use crate::exposition::{Labels, Merge, Merged, Names, OnConflict, Part, Watch};
 use crate::limits::{MERGE_BLOCKS, REPLY_MARGIN};
 use crate::memory::{Admission, Budget, Full, Want};
 use crate::source::flight::Flight;
-use crate::source::{Engine, ScrapeError, Source, chain, own_page};
+use crate::source::{Engine, ScrapeError, Source, own_page};
+use crate::telemetry::log::Chain;
 
 /// A merge as configured.
 pub struct MergeOutlet {
@@ -53,16 +54,16 @@ type Gathered = Vec<Result<Rc<crate::exposition::Page>, Rc<ScrapeError>>>;
 impl MergeOutlet {
     /// The outlet that `plan` describes, of these sources.
     #[must_use]
-    pub fn new(plan: &plan::Merge, own_labels: &[Box<str>], sources: &[Rc<Source>]) -> Self {
+    pub fn new(plan: &config::Merge, own_labels: &[Box<str>], sources: &[Rc<Source>]) -> Self {
         let named = |name: &str| plan.label.iter().map(move |label| (&**label, name.to_owned()));
-        let member = |member: &plan::Member| match *member {
-            plan::Member::Own => {
+        let member = |member: &config::Member| match *member {
+            config::Member::Own => {
                 let labels: Vec<_> = named("self").collect();
                 let pairs = labels.iter().map(|(name, value)| (*name, value.as_str()));
                 let watch = Watch::new(own_labels.iter().map(AsRef::as_ref));
                 Some(Member { from: From::Own(watch), labels: Rc::new(Labels::new(pairs)) })
             }
-            plan::Member::Source(number) => {
+            config::Member::Source(number) => {
                 let source = sources.get(number)?;
                 let labels: Vec<_> = named(source.name()).collect();
                 let pairs = labels.iter().map(|(name, value)| (*name, value.as_str()));
@@ -73,12 +74,25 @@ impl MergeOutlet {
         Self {
             members: plan.members.iter().filter_map(member).collect(),
             on_conflict: match plan.on_conflict {
-                plan::OnConflict::Rename => OnConflict::Rename,
-                plan::OnConflict::Override => OnConflict::Override,
-                plan::OnConflict::Keep => OnConflict::Keep,
+                config::OnConflict::Rename => OnConflict::Rename,
+                config::OnConflict::Override => OnConflict::Override,
+                config::OnConflict::Keep => OnConflict::Keep,
             },
             strict: plan.strict,
             tables: Cell::new(MERGE_BLOCKS),
+            flights: RefCell::default(),
+        }
+    }
+
+    /// fanin's own metrics and nothing else, as they are.
+    #[must_use]
+    pub fn own() -> Self {
+        let own = Member { from: From::Own(Watch::default()), labels: Rc::default() };
+        Self {
+            members: vec![own],
+            on_conflict: OnConflict::default(),
+            strict: false,
+            tables: Cell::new(0),
             flights: RefCell::default(),
         }
     }
@@ -206,7 +220,7 @@ impl MergeOutlet {
             let Err(error) = page else { continue };
             let separator = if text.is_empty() { "" } else { "; " };
             // Writing to a string does not fail.
-            let _ = write!(text, "{separator}source \"{}\": {}", source.name(), chain(&**error));
+            let _ = write!(text, "{separator}source \"{}\": {}", source.name(), Chain(&**error));
         }
         Err(Refusal::unavailable(text))
     }
@@ -241,6 +255,3 @@ impl MergeOutlet {
         Ok(merge.finish())
     }
 }
-
-/// How soon one who found no memory may come again.
-pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::{Engine, Source, State};
-use crate::config::plan;
+use crate::config;
 use crate::limits::{DEFAULT_BODY, DEFAULT_FAMILIES};
 use crate::memory::Want;
 
@@ -54,10 +54,10 @@ const WELL_KNOWN: [(u16, &str); 36] = [
 
 /// The exporters that answer on loopback with a page that can be read, in the order of their names'
 /// list.
-pub async fn discover(engine: &Rc<Engine>) -> Vec<plan::Found> {
+pub async fn discover(engine: &Rc<Engine>) -> Vec<config::Found> {
     let deadline = Instant::now().checked_add(PATIENCE).unwrap_or_else(Instant::now);
     let ask = |(port, name): (u16, &str)| {
-        let found = plan::Found {
+        let found = config::Found {
             name: name.to_owned(),
             url: format!("http://127.0.0.1:{port}/metrics"),
         };
@@ -75,8 +75,8 @@ pub async fn discover(engine: &Rc<Engine>) -> Vec<plan::Found> {
     found
 }
 
-async fn answers(engine: &Rc<Engine>, found: &plan::Found, deadline: Instant) -> bool {
-    let plan = plan::Source::found(found, DEFAULT_BODY);
+async fn answers(engine: &Rc<Engine>, found: &config::Found, deadline: Instant) -> bool {
+    let plan = config::Source::found(found, DEFAULT_BODY);
     let Ok(source) = Source::new(&plan, DEFAULT_FAMILIES, Rc::new(State::default())) else {
         return false;
     };

@@ -108,16 +108,3 @@ impl From<IndexError> for ScrapeError {
         }
     }
 }
-
-/// An error and its causes, joined with `: `, on one line.
-pub fn chain(error: &dyn Error) -> impl fmt::Display + '_ {
-    fmt::from_fn(move |f| {
-        write!(f, "{error}")?;
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    })
-}

@@ -6,7 +6,7 @@ use std::time::Instant;
 use smol::future::yield_now;
 
 use super::{Engine, ScrapeError, Source};
-use crate::config::plan;
+use crate::config;
 use crate::exposition::{Format, Indexer, Page};
 use crate::http::client::{Outgoing, Redirects};
 use crate::http::url::Target;
@@ -21,21 +21,21 @@ const ACCEPT: &str = "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,\
 /// An exporter's address and what a request to it carries.
 pub(super) struct Http {
     target: Target,
-    fields: Vec<(Box<str>, plan::Secret)>,
-    authorization: Option<plan::Secret>,
+    fields: Vec<(Box<str>, config::Secret)>,
+    authorization: Option<config::Secret>,
     redirects: Redirects,
 }
 
 impl Http {
-    pub(super) fn new(plan: &plan::Http) -> Result<Self, String> {
+    pub(super) fn new(plan: &config::Http) -> Result<Self, String> {
         Ok(Self {
             target: Target::parse(&plan.url).map_err(|error| error.to_string())?,
             fields: plan.headers.clone(),
             authorization: plan.authorization.clone(),
             redirects: match plan.redirects {
-                plan::Redirects::Same => Redirects::SamePlace,
-                plan::Redirects::Any => Redirects::Any,
-                plan::Redirects::Never => Redirects::Never,
+                config::Redirects::Same => Redirects::SamePlace,
+                config::Redirects::Any => Redirects::Any,
+                config::Redirects::Never => Redirects::Never,
             },
         })
     }
@@ -49,25 +49,25 @@ impl Http {
         deadline: Instant,
     ) -> Result<Page, ScrapeError> {
         let fields: Vec<(&str, &str)> =
-            self.fields.iter().map(|(name, value)| (&**name, value.reveal())).collect();
+            self.fields.iter().map(|(name, value)| (&**name, value.expose())).collect();
         let outgoing = Outgoing {
             fields: &fields,
-            authorization: self.authorization.as_ref().map(|secret| secret.reveal()),
+            authorization: self.authorization.as_ref().map(|secret| secret.expose()),
             accept: ACCEPT,
             timeout: Some(deadline.saturating_duration_since(Instant::now())),
             redirects: self.redirects,
             ..Outgoing::get(&self.target)
         };
         let mut response = engine.client.get(&outgoing).await?;
-        if response.status() != 200 {
-            return Err(ScrapeError::Status(response.status()));
+        if response.status != 200 {
+            return Err(ScrapeError::Status(response.status));
         }
-        if let Some(coding) = response.content_encoding()
+        if let Some(coding) = response.content_encoding.as_deref()
             && !coding.eq_ignore_ascii_case("identity")
         {
             return Err(ScrapeError::Encoding(coding.into()));
         }
-        let length = response.content_length().and_then(|length| usize::try_from(length).ok());
+        let length = response.content_length.and_then(|length| usize::try_from(length).ok());
         if let Some(length) = length {
             if length > source.max_bytes() {
                 return Err(crate::memory::PageError::TooLarge(source.max_bytes()).into());
@@ -75,7 +75,8 @@ impl Http {
             // Half as much again for the index, and a block for each of its tables.
             budget.correct(blocks_for(length.saturating_add(length / 2)).saturating_add(4));
         }
-        let openmetrics = response.content_type().starts_with("application/openmetrics-text");
+        let content_type = response.content_type.as_deref().unwrap_or_default();
+        let openmetrics = content_type.starts_with("application/openmetrics-text");
         let format = if openmetrics { Format::OpenMetrics } else { Format::Text };
         let mut writer = PageWriter::new(budget.clone(), source.max_bytes());
         let mut indexer = Indexer::new(format, source.watch(), source.families(), budget)?;

@@ -15,13 +15,14 @@ use std::time::{Duration, Instant};
 
 use smol::{LocalExecutor, Timer};
 
-pub use self::error::{ScrapeError, chain};
+pub use self::error::ScrapeError;
 use self::flight::Flight;
 pub use self::own::own_page;
-use crate::config::plan;
+use crate::config;
 use crate::exposition::{Page, Watch};
 use crate::http::fetch::Client;
 use crate::memory::{Budget, Pool, blocks_for};
+use crate::telemetry::log::Chain;
 use crate::telemetry::metrics::{Metrics, Scrape, SourceStats};
 
 /// What all sources and outlets work with.
@@ -79,9 +80,9 @@ impl Source {
     ///
     /// Text for an address that cannot be used; the configuration is checked before, so there is
     /// none from there.
-    pub fn new(plan: &plan::Source, families: usize, state: Rc<State>) -> Result<Self, String> {
+    pub fn new(plan: &config::Source, families: usize, state: Rc<State>) -> Result<Self, String> {
         let watch = Watch::new(plan.label_names.iter().map(AsRef::as_ref));
-        let plan::Kind::Http(kind) = &plan.kind;
+        let config::Kind::Http(kind) = &plan.kind;
         Ok(Self {
             name: plan.name.clone(),
             kind: Kind::Http(http::Http::new(kind)?),
@@ -242,7 +243,7 @@ impl Source {
         let before = self.state.stats.record(scrape).map(|before| before.failure);
         match fetched {
             Err(error) if before != Some(failure) => {
-                log::warn!("source \"{}\": {}", self.name, chain(error));
+                log::warn!("source \"{}\": {}", self.name, Chain(error));
             }
             Ok(_) if before.flatten().is_some() => log::info!("source \"{}\": up again", self.name),
             _ => {}

@@ -1,0 +1,217 @@
+//! Where pages leave: the routes of a server, and what is answered there.
+
+mod deadline;
+mod merge;
+mod negotiate;
+mod reply;
+mod status;
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+pub use self::merge::{MergeOutlet, Outcome};
+pub use self::reply::{Body, Buffer, Refusal};
+use crate::config;
+use crate::exposition::Emitter;
+use crate::http::drive::Request;
+use crate::http::outgoing::Reply;
+use crate::http::table::ConnectionTable;
+use crate::limits::MAX_SCRAPE_TIMEOUT;
+use crate::source::{Engine, Source};
+use crate::telemetry::metrics::Now;
+use reply::{Receipt, TEXT};
+
+/// One of the configuration's servers: its routes, and what they can reach.
+pub struct Server {
+    /// Its first address, which is what metrics call it.
+    name: Rc<str>,
+    routes: Vec<Route>,
+    /// fanin's own metrics, where no route has their path.
+    own: Option<Rc<MergeOutlet>>,
+    status: bool,
+    /// The sources that a route of this server can reach, each once.
+    sources: Vec<Rc<Source>>,
+    connections: Rc<ConnectionTable>,
+    scrape_timeout: Duration,
+}
+
+struct Route {
+    path: config::RoutePath,
+    name: Rc<str>,
+    outlet: Rc<MergeOutlet>,
+}
+
+/// What a request asks for.
+enum Asked<'a> {
+    Merge(&'a Rc<MergeOutlet>),
+    Status,
+    Healthy,
+    Ready,
+    Reload,
+}
+
+/// How the program is, which a server must know to answer for it.
+pub trait Program {
+    /// Whether it takes requests: not while it ends.
+    fn is_ready(&self) -> bool;
+
+    /// Reads the configuration again.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it; the one in use stays.
+    fn reload(&self) -> Result<(), String>;
+}
+
+impl Server {
+    /// The server that `plan` describes.
+    #[must_use]
+    pub fn new(
+        plan: &config::Server,
+        own_labels: &[Box<str>],
+        (sources, limits): (&[Rc<Source>], &config::Limits),
+        connections: Rc<ConnectionTable>,
+    ) -> Self {
+        let mut routes = Vec::new();
+        let mut reached: Vec<Rc<Source>> = Vec::new();
+        for route in &plan.routes {
+            for config::Outlet::Merge(merge) in &route.outlets {
+                let outlet = Rc::new(MergeOutlet::new(merge, own_labels, sources));
+                for source in outlet.sources() {
+                    if !reached.iter().any(|known| Rc::ptr_eq(known, source)) {
+                        reached.push(Rc::clone(source));
+                    }
+                }
+                routes.push(Route {
+                    path: route.path.clone(),
+                    name: route.path.as_str().into(),
+                    outlet,
+                });
+            }
+        }
+        Self {
+            name: plan.listen.first().map(ToString::to_string).unwrap_or_default().into(),
+            routes,
+            own: plan.status.then(|| Rc::new(MergeOutlet::own())),
+            status: plan.status,
+            sources: reached,
+            connections,
+            scrape_timeout: limits.scrape_timeout,
+        }
+    }
+
+    /// Answers a request, and counts it once its reply is sent.
+    pub async fn answer(
+        self: &Rc<Self>,
+        engine: &Rc<Engine>,
+        program: &dyn Program,
+        request: &Request<'_>,
+    ) -> Reply<Body> {
+        let start = Instant::now();
+        let (route, asked) = self.route(request.head.target().path());
+        let (status, reply) = match self.reply(engine, program, (request, asked), start).await {
+            Ok(reply) => (reply.status, Ok(reply)),
+            Err(refusal) => (refusal.status, Err(refusal)),
+        };
+        let receipt = Receipt::new(Rc::clone(engine), (Rc::clone(&self.name), route), status, start);
+        match reply {
+            Ok(mut reply) => {
+                reply.body.receipt = Some(receipt);
+                reply
+            }
+            Err(refusal) => refusal.into_reply(receipt),
+        }
+    }
+
+    /// What is at this path, and what metrics call it.
+    fn route(&self, path: &str) -> (Rc<str>, Option<Asked<'_>>) {
+        if let Some(route) = self.routes.iter().find(|route| route.path.matches(path.as_bytes())) {
+            return (Rc::clone(&route.name), Some(Asked::Merge(&route.outlet)));
+        }
+        let asked = match (path, &self.own) {
+            ("/-/healthy", _) => Asked::Healthy,
+            ("/-/ready", _) => Asked::Ready,
+            ("/-/reload", _) => Asked::Reload,
+            ("/metrics", Some(own)) => Asked::Merge(own),
+            ("/", _) if self.status => Asked::Status,
+            _ => return ("other".into(), None),
+        };
+        (path.into(), Some(asked))
+    }
+
+    async fn reply(
+        self: &Rc<Self>,
+        engine: &Rc<Engine>,
+        program: &dyn Program,
+        (request, asked): (&Request<'_>, Option<Asked<'_>>),
+        start: Instant,
+    ) -> Result<Reply<Body>, Refusal> {
+        let Some(asked) = asked else {
+            return Err(Refusal::new(404, "no route has this path".into()));
+        };
+        let method = request.head.method();
+        let (allowed, fits) = match asked {
+            Asked::Reload => ("POST", method == "POST"),
+            _ => ("GET, HEAD", matches!(method, "GET" | "HEAD")),
+        };
+        if !fits {
+            return Err(Refusal::method(allowed));
+        }
+        match asked {
+            Asked::Merge(outlet) => self.merged(engine, outlet, request, start).await,
+            Asked::Status => Ok(status::page(self, engine)),
+            Asked::Healthy => Ok(Reply::new(200, TEXT, Body::text("healthy\n"))),
+            Asked::Ready if program.is_ready() => Ok(Reply::new(200, TEXT, Body::text("ready\n"))),
+            Asked::Ready => Err(Refusal::unavailable("the program is ending".into())),
+            Asked::Reload => reload(program, request),
+        }
+    }
+
+    async fn merged(
+        self: &Rc<Self>,
+        engine: &Rc<Engine>,
+        outlet: &Rc<MergeOutlet>,
+        request: &Request<'_>,
+        start: Instant,
+    ) -> Result<Reply<Body>, Refusal> {
+        let fields = request.head.fields();
+        let stated = fields.text("X-Prometheus-Scrape-Timeout-Seconds");
+        let budget = match stated {
+            None => self.scrape_timeout,
+            Some(value) => deadline::scrape_budget(value, MAX_SCRAPE_TIMEOUT)
+                .map_err(|error| Refusal::new(400, error.to_string()))?,
+        };
+        let deadline = start.checked_add(budget).unwrap_or(start);
+        let names = negotiate::names(fields.text("Accept").unwrap_or_default());
+        let query = request.head.target().raw_query();
+        let merged = outlet.page(engine, self, (query, names), deadline).await?;
+        let body = Body::merged(Emitter::new(merged));
+        Ok(Reply::new(200, negotiate::content_type(names), body))
+    }
+
+    /// Hands `with` what fanin's own metrics on this server tell at this moment.
+    pub(crate) fn with_metrics_of_now<T>(&self, engine: &Engine, with: impl FnOnce(&Now<'_>) -> T) -> T {
+        let sources: Vec<_> =
+            self.sources.iter().map(|source| (source.name(), source.stats())).collect();
+        with(&Now {
+            sources: &sources,
+            server: &self.name,
+            blocks: engine.pool.counters(),
+            connections: self.connections.count(),
+        })
+    }
+}
+
+/// Reads the configuration again for those who may ask for it: this machine, and no web page that
+/// happens to be open on it.
+fn reload(program: &dyn Program, request: &Request<'_>) -> Result<Reply<Body>, Refusal> {
+    if request.head.fields().text("Origin").is_some() {
+        return Err(Refusal::new(403, "a web page may not reload the configuration".into()));
+    }
+    if !request.peer.is_local() {
+        let rule = "the configuration is reloaded from this machine only: loopback or a Unix socket";
+        return Err(Refusal::new(403, rule.into()));
+    }
+    program.reload().map_err(|error| Refusal::new(500, error))?;
+    Ok(Reply::new(200, TEXT, Body::text("configuration reloaded\n")))
+}

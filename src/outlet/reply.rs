@@ -1,0 +1,185 @@
+//! What a server answers: bodies, and refusals of one line.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use smol::future::yield_now;
+
+use crate::exposition::Emitter;
+use crate::http::outgoing::{Broken, Produce, Reply};
+use crate::limits::REPLY_ROOM;
+use crate::memory::Block;
+use crate::source::Engine;
+
+/// The Content-Type of a line of text.
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The body of a reply.
+pub struct Body {
+    content: Content,
+    /// Counts the request when the reply is sent or cut.
+    pub(super) receipt: Option<Receipt>,
+}
+
+enum Content {
+    Text(Box<[u8]>, usize),
+    Merged(Emitter),
+}
+
+impl Body {
+    /// A text, whole.
+    #[must_use]
+    pub fn text(text: impl Into<Box<str>>) -> Self {
+        let bytes = text.into().into_boxed_bytes();
+        Self { content: Content::Text(bytes, 0), receipt: None }
+    }
+
+    /// A merged page, written as it leaves.
+    #[must_use]
+    pub const fn merged(emitter: Emitter) -> Self {
+        Self { content: Content::Merged(emitter), receipt: None }
+    }
+}
+
+impl Produce for Body {
+    async fn fill(&mut self, out: &mut [u8]) -> Result<usize, Broken> {
+        match &mut self.content {
+            Content::Text(text, sent) => {
+                let rest = text.get(*sent..).unwrap_or_default();
+                let n = rest.len().min(out.len());
+                if let (Some(to), Some(from)) = (out.get_mut(..n), rest.get(..n)) {
+                    to.copy_from_slice(from);
+                }
+                *sent = sent.saturating_add(n);
+                Ok(n)
+            }
+            Content::Merged(emitter) => {
+                yield_now().await;
+                Ok(emitter.fill(out))
+            }
+        }
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        match &self.content {
+            Content::Text(text, sent) => Some(text.len().saturating_sub(*sent)),
+            Content::Merged(_) => None,
+        }
+    }
+}
+
+/// Counts one request when it is dropped.
+pub(super) struct Receipt {
+    engine: Rc<Engine>,
+    server: Rc<str>,
+    route: Rc<str>,
+    status: u16,
+    start: Instant,
+}
+
+impl Receipt {
+    pub(super) const fn new(
+        engine: Rc<Engine>,
+        (server, route): (Rc<str>, Rc<str>),
+        status: u16,
+        start: Instant,
+    ) -> Self {
+        Self { engine, server, route, status, start }
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        let took = self.start.elapsed();
+        self.engine.metrics.request(&self.server, &self.route, self.status, took);
+    }
+}
+
+/// Why a request is not answered with what it asked for: a status and one line of text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// 400 to 599.
+    pub status: u16,
+    text: Rc<str>,
+    retry_after: Option<Duration>,
+    allow: Option<&'static str>,
+}
+
+impl Refusal {
+    /// A refusal with this status.
+    #[must_use]
+    pub fn new(status: u16, text: String) -> Self {
+        Self { status, text: text.into(), retry_after: None, allow: None }
+    }
+
+    /// 405: only these methods are allowed here.
+    #[must_use]
+    pub fn method(allow: &'static str) -> Self {
+        let text = format!("the methods here are {allow}");
+        Self { allow: Some(allow), ..Self::new(405, text) }
+    }
+
+    /// 503: there is no page.
+    #[must_use]
+    pub fn unavailable(text: String) -> Self {
+        Self::new(503, text)
+    }
+
+    /// 503: there was no memory for the scrape within its time.
+    #[must_use]
+    pub fn memory(engine: &Engine) -> Self {
+        /// Most scrapes are done by then.
+        const RETRY_AFTER: Duration = Duration::from_secs(1);
+        let counters = engine.pool.counters();
+        let text = format!(
+            "no memory for this scrape: {} of {} blocks of limits.memory are taken, {} scrapes wait",
+            counters.total.saturating_sub(counters.free),
+            counters.total,
+            counters.waiting,
+        );
+        Self { retry_after: Some(RETRY_AFTER), ..Self::unavailable(text) }
+    }
+
+    /// The reply that says so.
+    pub(super) fn into_reply(self, receipt: Receipt) -> Reply<Body> {
+        let mut body = Body::text(format!("{}\n", self.text));
+        body.receipt = Some(receipt);
+        let mut reply = Reply::new(self.status, TEXT, body);
+        // Both are short and of printable characters.
+        if let Some(after) = self.retry_after {
+            let _ = reply.set("Retry-After", after.as_secs());
+        }
+        if let Some(allow) = self.allow {
+            let _ = reply.set("Allow", allow);
+        }
+        reply
+    }
+}
+
+/// What a reply is written from.
+pub enum Buffer {
+    /// A block of the pool.
+    Block(Block),
+    /// Where the pool has none left: little, but enough for an answer to be sent.
+    Small(Box<[u8]>),
+}
+
+impl Buffer {
+    /// A block if there is one.
+    #[must_use]
+    pub fn new(engine: &Engine) -> Self {
+        match engine.reserve.block() {
+            Ok(block) => Self::Block(block),
+            Err(_) => Self::Small(vec![0; REPLY_ROOM].into_boxed_slice()),
+        }
+    }
+}
+
+impl AsMut<[u8]> for Buffer {
+    fn as_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Block(block) => block.spare(),
+            Self::Small(bytes) => bytes,
+        }
+    }
+}
