@@ -58,62 +58,68 @@ fn what_init_prints_is_what_check_accepts() {
     assert_eq!(done.code, Some(0), "{done:?}\n{}", made.out);
 }
 
+/// A file that is whole but for what comes on its second line.
+macro_rules! with_server {
+    ($rest:literal) => {
+        concat!("servers: [{listen: tcp://127.0.0.1:0}]\n", $rest)
+    };
+}
+
+/// What is wrong, the file, where it is wrong, and what the message must name.
+const BAD_FILES: [(&str, &str, &str, &str); 13] = [
+    ("an unknown key", "servers:\n  - lisen: [tcp://127.0.0.1:0]\n", ":2:", "lisen"),
+    ("no server", "sources: {}\n", ":", "servers"),
+    (
+        "an unknown source",
+        "servers:\n  - listen: [tcp://127.0.0.1:0]\n    routes:\n      /x: {merge: [nobody]}\n",
+        ":4:",
+        "nobody",
+    ),
+    ("a bad URL", with_server!("sources:\n  a: {http: {url: \"htp://b/\"}}\n"), ":3:", "htp://b/"),
+    (
+        "a bad duration",
+        with_server!("sources:\n  a: {http: {url: \"http://b/\"}, timeout: soon}\n"),
+        ":3:",
+        "soon",
+    ),
+    ("a bad size", with_server!("limits: {memory: 16MB!}\n"), ":2:", "16MB!"),
+    (
+        "a reserved name",
+        with_server!("sources:\n  self: {http: {url: \"http://b/\"}}\n"),
+        ":3:",
+        "self",
+    ),
+    (
+        "a reserved label",
+        with_server!("sources:\n  a: {http: {url: \"http://b/\"}, labels: {le: \"1\"}}\n"),
+        ":3:",
+        "le",
+    ),
+    (
+        "credentials in a URL",
+        with_server!("sources:\n  a: {http: {url: \"http://u:p@b/\"}}\n"),
+        ":3:",
+        "basic",
+    ),
+    (
+        "a body of more than half the memory",
+        with_server!("limits: {memory: 8MiB, body: 6MiB}\n"),
+        ":2:",
+        "memory",
+    ),
+    ("a later key", with_server!("pipes: []\n"), ":2:", "not built yet"),
+    (
+        "a later key of a source",
+        with_server!("sources:\n  a: {http: {url: \"http://b/\"}, on_malformed: drop_line}\n"),
+        ":3:",
+        "not built yet",
+    ),
+    ("no YAML", "servers: [\n", ":", "fanin.yaml"),
+];
+
 #[test]
 fn check_names_the_place_the_path_the_value_and_the_rule() {
-    let cases = [
-        ("an unknown key", "servers:\n  - lisen: [tcp://127.0.0.1:0]\n", ":2:", "lisen"),
-        (
-            "an unknown source",
-            "servers:\n  - listen: [tcp://127.0.0.1:0]\n    routes:\n      /metrics: {merge: [nobody]}\n",
-            ":4:",
-            "nobody",
-        ),
-        (
-            "a bad URL",
-            "sources:\n  node: {http: {url: \"htp://10.0.0.7\"}}\n",
-            ":2:",
-            "htp://10.0.0.7",
-        ),
-        (
-            "a bad duration",
-            "sources:\n  node: {http: {url: \"http://10.0.0.7/\"}, timeout: soon}\n",
-            ":2:",
-            "soon",
-        ),
-        ("a bad size", "limits: {memory: 16MB!}\n", ":1:", "16MB!"),
-        (
-            "a reserved name",
-            "sources:\n  self: {http: {url: \"http://10.0.0.7/\"}}\n",
-            ":2:",
-            "self",
-        ),
-        (
-            "a reserved label",
-            "sources:\n  node: {http: {url: \"http://10.0.0.7/\"}, labels: {le: \"1\"}}\n",
-            ":2:",
-            "le",
-        ),
-        (
-            "credentials in a URL",
-            "sources:\n  node: {http: {url: \"http://u:p@10.0.0.7/\"}}\n",
-            ":2:",
-            "basic",
-        ),
-        (
-            "a body of more than half the memory",
-            "limits: {memory: 8MiB, body: 6MiB}\n",
-            ":1:",
-            "memory",
-        ),
-        (
-            "what is not built yet",
-            "pipes:\n  - {from: node, to: \"http://x/\", every: 4s, protocol: remote_write}\n",
-            ":",
-            "not built yet",
-        ),
-        ("no YAML", "servers: [\n", ":", "fanin.yaml"),
-    ];
-    for (name, text, place, needle) in cases {
+    for (name, text, place, needle) in BAD_FILES {
         let folder = Folder::new();
         let file = folder.write("fanin.yaml", text);
         let done = fanin(&["check", &file]);

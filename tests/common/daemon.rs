@@ -133,6 +133,20 @@ impl Daemon {
         entries.flatten().filter(is_socket).count()
     }
 
+    /// Whether it still has its end of a TCP connection open. What it has written and closed may
+    /// be on its way for long after, but belongs to no process.
+    pub fn holds(&self, connection: &Connection) -> bool {
+        let port = |field: &str| u16::from_str_radix(field.rsplit(':').next().unwrap(), 16).ok();
+        let own: u16 = self.addr().rsplit(':').next().unwrap().parse().unwrap();
+        fs::read_to_string("/proc/net/tcp").unwrap().lines().any(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            fields.len() > 9
+                && port(fields[1]) == Some(own)
+                && port(fields[2]) == Some(connection.port())
+                && fields[9] != "0"
+        })
+    }
+
     /// Processor time used so far, in clock ticks (hundredths of a second).
     pub fn ticks(&self) -> u64 {
         let text = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();

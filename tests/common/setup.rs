@@ -85,9 +85,11 @@ impl Setup {
         self
     }
 
-    /// One of `limits`, such as `body: 64KiB`.
+    /// One of `limits`, such as `body: 64KiB`; a second one of the same name takes its place.
     #[must_use]
     pub fn limit(mut self, limit: &str) -> Self {
+        let key = |limit: &str| limit.split(':').next().map(str::to_owned);
+        self.limits.retain(|old| key(old) != key(limit));
         self.limits.push(limit.to_owned());
         self
     }

@@ -86,6 +86,14 @@ impl Connection {
         self
     }
 
+    /// This end's port, by which the other end can be told from its like; 0 on a Unix socket.
+    pub fn port(&self) -> u16 {
+        match self.0.get_ref() {
+            Socket::Tcp(stream) => stream.local_addr().unwrap().port(),
+            Socket::Unix(_) => 0,
+        }
+    }
+
     /// Sends all of `bytes`.
     ///
     /// # Errors

@@ -52,7 +52,7 @@ fn a_sources_timeout_only_shortens_it() {
     let (slow, quick) = (gated(&gate), Exporter::serving(GOOD));
     let daemon = Setup::new()
         .source_with("slow", &slow, "timeout: 300ms")
-        .source_with("quick", &quick, "timeout: 1h")
+        .source_with("quick", &quick, "timeout: 100s")
         .route("/merged", "{merge: [slow, quick]}")
         .start();
     let before = Instant::now();
@@ -109,7 +109,7 @@ fn redirects_elsewhere_are_refused_unless_any_may_be() {
     let exporter = Exporter::answering(redirect(&target.url()));
     let to_tls = Exporter::answering(redirect("https://127.0.0.1/metrics"));
     let to_file = Exporter::answering(redirect("file:///etc/passwd"));
-    let keys = "headers: {X-Site: home}, bearer_token: sesame";
+    let keys = "headers: {X-Site: home}, auth: {bearer_token: sesame}";
     let daemon = Setup::new()
         .source_at("strict", &exporter.url(), keys, "")
         .source_at("any", &exporter.url(), &format!("{keys}, redirects: any"), "")
@@ -145,10 +145,10 @@ fn the_request_says_who_asks_and_what_for() {
         .source_at(
             "basic",
             &exporter.url(),
-            "basic: {username: Aladdin, password: \"open sesame\"}",
+            "auth: {basic: {user: Aladdin, password: \"open sesame\"}}",
             "",
         )
-        .source_at("bearer", &exporter.url(), "bearer_token: abc.def", "")
+        .source_at("bearer", &exporter.url(), "auth: {bearer_token: abc.def}", "")
         .route("/plain", "{merge: [plain]}")
         .route("/basic", "{merge: [basic]}")
         .route("/bearer", "{merge: [bearer]}")
@@ -178,9 +178,9 @@ fn secrets_are_read_from_files_beside_the_configuration() {
     let setup = Setup::new();
     setup.folder().write("token", "from-a-file\n");
     setup.folder().write("password", "open sesame\n");
-    let basic = "basic: {username: Aladdin, password_file: password}";
+    let basic = "auth: {basic: {user: Aladdin, password_file: password}}";
     let daemon = setup
-        .source_at("bearer", &exporter.url(), "bearer_token_file: token", "")
+        .source_at("bearer", &exporter.url(), "auth: {bearer_token_file: token}", "")
         .source_at("basic", &exporter.url(), basic, "")
         .route("/bearer", "{merge: [bearer]}")
         .route("/basic", "{merge: [basic]}")
