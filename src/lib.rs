@@ -7,12 +7,17 @@
 //! ```
 //!
 //! `exposition`, `http`'s heads and bodies, and `memory` do no I/O; `runtime` drives everything on
-//! one thread.
+//! one thread, and `command` is what can be typed.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::as_conversions))]
 
 pub mod cli;
+pub mod command;
 pub mod config;
 pub mod exposition;
+pub mod http;
 pub mod limits;
 pub mod memory;
+pub mod outlet;
+pub mod runtime;
+pub mod source;
 pub mod telemetry;

@@ -72,6 +72,10 @@ pub const MAX_SCRAPE_TIMEOUT: Duration = Duration::from_secs(120);
 /// What is left of the scraper's time for the reply to travel; blackbox_exporter uses the same.
 pub const REPLY_MARGIN: Duration = Duration::from_millis(500);
 
+/// Time before a reader that takes less than [`MIN_TAKE_RATE`] is cut off when scrapes wait for
+/// memory.
+pub const SLOW_READER: Duration = Duration::from_secs(2);
+
 /// SIGTERM to the end of the process, for what is being answered.
 pub const DRAIN: Duration = Duration::from_secs(5);
 

@@ -283,7 +283,7 @@ impl Merge {
 
 impl Source {
     /// A source as discovery found it.
-    fn found(found: &Found, max_bytes: usize) -> Self {
+    pub(crate) fn found(found: &Found, max_bytes: usize) -> Self {
         let http = Http {
             url: found.url.as_str().into(),
             headers: Vec::new(),

@@ -84,19 +84,6 @@ impl MergeOutlet {
         }
     }
 
-    /// fanin's own metrics and nothing else, as they are.
-    #[must_use]
-    pub fn own() -> Self {
-        let own = Member { from: From::Own(Watch::default()), labels: Rc::default() };
-        Self {
-            members: vec![own],
-            on_conflict: OnConflict::default(),
-            strict: false,
-            tables: Cell::new(0),
-            flights: RefCell::default(),
-        }
-    }
-
     /// The sources it merges.
     pub fn sources(&self) -> impl Iterator<Item = &Rc<Source>> {
         self.members.iter().filter_map(|member| match &member.from {

@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 pub use self::merge::{MergeOutlet, Outcome};
 pub use self::reply::{Body, Buffer, Refusal};
 use crate::config;
-use crate::exposition::Emitter;
+use crate::exposition::{Emitter, Names};
 use crate::http::drive::Request;
 use crate::http::outgoing::Reply;
 use crate::http::table::ConnectionTable;
 use crate::limits::MAX_SCRAPE_TIMEOUT;
-use crate::source::{Engine, Source};
+use crate::source::{Engine, Source, own_text};
 use crate::telemetry::metrics::Now;
 use reply::{Receipt, TEXT};
 
@@ -26,8 +26,7 @@ pub struct Server {
     /// Its first address, which is what metrics call it.
     name: Rc<str>,
     routes: Vec<Route>,
-    /// fanin's own metrics, where no route has their path.
-    own: Option<Rc<MergeOutlet>>,
+    /// Whether `/` and `/metrics` tell about fanin itself where no route has these paths.
     status: bool,
     /// The sources that a route of this server can reach, each once.
     sources: Vec<Rc<Source>>,
@@ -44,6 +43,7 @@ struct Route {
 /// What a request asks for.
 enum Asked<'a> {
     Merge(&'a Rc<MergeOutlet>),
+    Own,
     Status,
     Healthy,
     Ready,
@@ -92,7 +92,6 @@ impl Server {
         Self {
             name: plan.listen.first().map(ToString::to_string).unwrap_or_default().into(),
             routes,
-            own: plan.status.then(|| Rc::new(MergeOutlet::own())),
             status: plan.status,
             sources: reached,
             connections,
@@ -128,12 +127,12 @@ impl Server {
         if let Some(route) = self.routes.iter().find(|route| route.path.matches(path.as_bytes())) {
             return (Rc::clone(&route.name), Some(Asked::Merge(&route.outlet)));
         }
-        let asked = match (path, &self.own) {
-            ("/-/healthy", _) => Asked::Healthy,
-            ("/-/ready", _) => Asked::Ready,
-            ("/-/reload", _) => Asked::Reload,
-            ("/metrics", Some(own)) => Asked::Merge(own),
-            ("/", _) if self.status => Asked::Status,
+        let asked = match path {
+            "/-/healthy" => Asked::Healthy,
+            "/-/ready" => Asked::Ready,
+            "/-/reload" => Asked::Reload,
+            "/metrics" if self.status => Asked::Own,
+            "/" if self.status => Asked::Status,
             _ => return ("other".into(), None),
         };
         (path.into(), Some(asked))
@@ -159,12 +158,27 @@ impl Server {
         }
         match asked {
             Asked::Merge(outlet) => self.merged(engine, outlet, request, start).await,
+            Asked::Own => self.own(engine),
             Asked::Status => Ok(status::page(self, engine)),
             Asked::Healthy => Ok(Reply::new(200, TEXT, Body::text("healthy\n"))),
             Asked::Ready if program.is_ready() => Ok(Reply::new(200, TEXT, Body::text("ready\n"))),
             Asked::Ready => Err(Refusal::unavailable("the program is ending".into())),
             Asked::Reload => reload(program, request),
         }
+    }
+
+    /// fanin's own metrics, whatever memory scrapes have taken.
+    fn own(&self, engine: &Engine) -> Result<Reply<Body>, Refusal> {
+        let text = self.with_metrics_of_now(engine, |now| {
+            own_text(&engine.metrics, now, &engine.reserve)
+        });
+        let text = text.map_err(|_| Refusal::memory(engine))?;
+        Ok(Reply::new(200, negotiate::content_type(Names::Underscores), Body::page(text)))
+    }
+
+    /// Counts a request that was refused before it had a path.
+    pub fn count_refused(&self, engine: &Engine, status: u16) {
+        engine.metrics.request(&self.name, &"other".into(), status, Duration::ZERO);
     }
 
     async fn merged(

@@ -8,7 +8,7 @@ use smol::future::yield_now;
 use crate::exposition::Emitter;
 use crate::http::outgoing::{Broken, Produce, Reply};
 use crate::limits::REPLY_ROOM;
-use crate::memory::Block;
+use crate::memory::{Block, Text};
 use crate::source::Engine;
 
 /// The Content-Type of a line of text.
@@ -24,6 +24,8 @@ pub struct Body {
 enum Content {
     Text(Box<[u8]>, usize),
     Merged(Emitter),
+    /// A page, the number of the block under way, and how much of that has left.
+    Page(Text, usize, usize),
 }
 
 impl Body {
@@ -32,6 +34,12 @@ impl Body {
     pub fn text(text: impl Into<Box<str>>) -> Self {
         let bytes = text.into().into_boxed_bytes();
         Self { content: Content::Text(bytes, 0), receipt: None }
+    }
+
+    /// A page as it is.
+    #[must_use]
+    pub const fn page(text: Text) -> Self {
+        Self { content: Content::Page(text, 0, 0), receipt: None }
     }
 
     /// A merged page, written as it leaves.
@@ -44,15 +52,14 @@ impl Body {
 impl Produce for Body {
     async fn fill(&mut self, out: &mut [u8]) -> Result<usize, Broken> {
         match &mut self.content {
-            Content::Text(text, sent) => {
-                let rest = text.get(*sent..).unwrap_or_default();
-                let n = rest.len().min(out.len());
-                if let (Some(to), Some(from)) = (out.get_mut(..n), rest.get(..n)) {
-                    to.copy_from_slice(from);
+            Content::Text(text, sent) => Ok(copy(text, sent, out)),
+            Content::Page(text, number, sent) => loop {
+                let Some(block) = text.blocks().get(*number) else { return Ok(0) };
+                match copy(block.filled(), sent, out) {
+                    0 => (*number, *sent) = (number.saturating_add(1), 0),
+                    n => return Ok(n),
                 }
-                *sent = sent.saturating_add(n);
-                Ok(n)
-            }
+            },
             Content::Merged(emitter) => {
                 yield_now().await;
                 Ok(emitter.fill(out))
@@ -63,9 +70,21 @@ impl Produce for Body {
     fn size_hint(&self) -> Option<usize> {
         match &self.content {
             Content::Text(text, sent) => Some(text.len().saturating_sub(*sent)),
-            Content::Merged(_) => None,
+            Content::Page(text, 0, 0) => Some(text.len()),
+            Content::Page(..) | Content::Merged(_) => None,
         }
     }
+}
+
+/// Copies what fits of `text` from `sent` on; returns how much that was.
+fn copy(text: &[u8], sent: &mut usize, out: &mut [u8]) -> usize {
+    let rest = text.get(*sent..).unwrap_or_default();
+    let n = rest.len().min(out.len());
+    if let (Some(to), Some(from)) = (out.get_mut(..n), rest.get(..n)) {
+        to.copy_from_slice(from);
+    }
+    *sent = sent.saturating_add(n);
+    n
 }
 
 /// Counts one request when it is dropped.

@@ -34,7 +34,7 @@ fn write(server: &Server, engine: &Engine, out: &mut String) -> std::fmt::Result
         Ago(engine.metrics.uptime()),
     )?;
     let routes = server.routes.iter().map(|route| &*route.name);
-    let own = server.own.is_some() && !routes.clone().any(|path| path == "/metrics");
+    let own = !routes.clone().any(|path| path == "/metrics");
     for path in routes.chain(own.then_some("/metrics")).chain(["/-/healthy", "/-/ready"]) {
         write!(out, "<li><a href=\"{0}\">{0}</a></li>", Html(path))?;
     }

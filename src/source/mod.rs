@@ -17,7 +17,7 @@ use smol::{LocalExecutor, Timer};
 
 pub use self::error::ScrapeError;
 use self::flight::Flight;
-pub use self::own::own_page;
+pub use self::own::{own_page, own_text};
 use crate::config;
 use crate::exposition::{Page, Watch};
 use crate::http::fetch::Client;
@@ -28,7 +28,7 @@ use crate::telemetry::metrics::{Metrics, Scrape, SourceStats};
 /// What all sources and outlets work with.
 pub struct Engine {
     /// The one thread's executor.
-    pub executor: LocalExecutor<'static>,
+    pub executor: Rc<LocalExecutor<'static>>,
     /// All blocks there are.
     pub pool: Pool,
     /// The share of them that no scrape can take.
@@ -94,6 +94,16 @@ impl Source {
             watch,
             state,
         })
+    }
+
+    /// What a source that takes this one's place remembers; the kept page only if it is the `same`.
+    #[must_use]
+    pub fn hand_over(&self, same: bool) -> Rc<State> {
+        if !same {
+            self.state.kept.replace(None);
+            self.state.flight.replace(None);
+        }
+        Rc::clone(&self.state)
     }
 
     /// Its name in the configuration.
@@ -215,7 +225,7 @@ impl Source {
     }
 
     /// Asks for the page, and takes nothing down.
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         engine: &Engine,
         budget: &Budget,

@@ -1,0 +1,25 @@
+//! `fanin check FILE`.
+
+use std::process::ExitCode;
+
+use super::USED_WRONGLY;
+use crate::cli;
+use crate::config;
+
+pub(super) fn run(typed: &cli::Check) -> ExitCode {
+    let plan = match config::load(&typed.file) {
+        Ok(plan) => plan,
+        Err(error) => {
+            cli::complain(format_args!("{error:#}"));
+            return USED_WRONGLY.into();
+        }
+    };
+    let routes: usize = plan.servers.iter().map(|server| server.routes.len()).sum();
+    let said = cli::say(format_args!(
+        "{}: good: {} servers, {routes} routes, {} sources",
+        typed.file.display(),
+        plan.servers.len(),
+        plan.sources.len(),
+    ));
+    if said.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,386 @@
+//! The running program: its listeners, its configuration in use, signals, and how it ends.
+//!
+//! Everything lives on one thread, in an `Rc<Runtime>`. A reload builds a whole new [`Generation`]
+//! and swaps it in; requests under way keep theirs until they are done.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use async_signal::{Signal, Signals};
+use smol::stream::StreamExt;
+use smol::{LocalExecutor, Task, Timer};
+
+use crate::config::{self, Listen, Plan};
+use crate::http::drive::{Request, Service};
+use crate::http::fault::Fault;
+use crate::http::fetch::Client;
+use crate::http::incoming::RequestBody;
+use crate::http::listen::{Address, Listener, listen};
+use crate::http::outgoing::Reply;
+use crate::http::socket::Peer;
+use crate::http::table::{ConnectionTable, ServerLimits};
+use crate::limits::{DRAIN, MIN_TAKE_RATE, SLOW_READER};
+use crate::memory::Pool;
+use crate::outlet::{Body, Buffer, Program, Server};
+use crate::source::{Engine, Source, State};
+use crate::telemetry::log::Chain;
+use crate::telemetry::metrics::Metrics;
+
+/// Where the configuration comes from, for the next reload.
+#[derive(Debug, Default)]
+pub struct Origin {
+    /// The file; without one there is nothing to reload.
+    pub file: Option<PathBuf>,
+    /// What stands in place of the file's addresses.
+    pub listen: Vec<Listen>,
+}
+
+impl Origin {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, on one line or, with `{:#}`, with the offending line of the file.
+    pub fn load(&self) -> Result<Plan, LoadError> {
+        let file = self.file.as_ref().ok_or(LoadError::NoFile)?;
+        let mut plan = config::load(file).map_err(LoadError::Config)?;
+        plan.listen_on(&self.listen).map_err(LoadError::Listen)?;
+        Ok(plan)
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The program was started without one.
+    NoFile,
+    /// Something in it is wrong.
+    Config(config::ConfigError),
+    /// `--listen` does not say which server it means.
+    Listen(config::ManyServers),
+    /// An address cannot be bound.
+    Bind(Listen, io::Error),
+    /// A source's address is not understood.
+    Source(Box<str>, String),
+}
+
+impl std::fmt::Display for LoadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoFile => f.write_str("there is no configuration file to read: see --config"),
+            Self::Config(error) => std::fmt::Display::fmt(error, f),
+            Self::Listen(error) => write!(f, "--listen: {error}"),
+            Self::Bind(address, error) => write!(f, "listen {address}: {error}"),
+            Self::Source(name, error) => write!(f, "source {name:?}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Config(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+/// What one configuration has made.
+struct Generation {
+    plan: Plan,
+    sources: Vec<Rc<Source>>,
+}
+
+/// An address that is listened on.
+struct Door {
+    listen: Listen,
+    listener: Rc<Listener>,
+    entry: Rc<Entry>,
+    /// Accepts until dropped.
+    _accepting: Task<()>,
+}
+
+/// What connections of one address ask: the server of the configuration in use.
+struct Entry {
+    runtime: Rc<Runtime>,
+    server: RefCell<Rc<Server>>,
+    /// The address is gone: connections end behind their next reply.
+    closing: Cell<bool>,
+}
+
+/// The running program.
+pub struct Runtime {
+    engine: Rc<Engine>,
+    origin: Origin,
+    connections: Rc<ConnectionTable>,
+    generation: RefCell<Generation>,
+    doors: RefCell<Vec<Door>>,
+    ending: Cell<bool>,
+}
+
+/// What everything that scrapes works with, its pool as `limits` say.
+#[must_use]
+pub fn engine(limits: &config::Limits) -> Rc<Engine> {
+    let pool = Pool::new(limits.memory, limits.kept);
+    Rc::new(Engine {
+        executor: Rc::new(LocalExecutor::new()),
+        reserve: pool.reserve(),
+        pool,
+        client: Client::new(),
+        metrics: Metrics::default(),
+    })
+}
+
+/// Serves what `plan` says until a signal ends it.
+///
+/// # Errors
+///
+/// [`LoadError`] where an address cannot be bound, and then nothing was served.
+pub async fn run(engine: Rc<Engine>, plan: Plan, origin: Origin) -> Result<(), LoadError> {
+    let limits = server_limits(&plan.limits);
+    let empty = Plan { servers: Vec::new(), sources: Vec::new(), ..plan.clone() };
+    let runtime = Rc::new(Runtime {
+        connections: ConnectionTable::new(plan.limits.connections, limits),
+        engine,
+        origin,
+        generation: RefCell::new(Generation { plan: empty, sources: Vec::new() }),
+        doors: RefCell::default(),
+        ending: Cell::new(false),
+    });
+    runtime.adopt(plan)?;
+    let executor = Rc::clone(&runtime.engine.executor);
+    let client = runtime.engine.client.clone();
+    let _tending = executor.spawn(async move { client.tend().await });
+    let watched = Rc::clone(&runtime);
+    let _pressing = executor.spawn(async move { watched.press_slow_readers().await });
+    runtime.heed_signals().await;
+    runtime.end().await;
+    Ok(())
+}
+
+fn server_limits(limits: &config::Limits) -> ServerLimits {
+    ServerLimits {
+        header: limits.header_timeout,
+        idle: limits.idle_timeout,
+        body: limits.body_timeout,
+        write: limits.write_timeout,
+        take_rate: MIN_TAKE_RATE,
+    }
+}
+
+impl Runtime {
+    /// Puts `plan` to use, whole or not at all: what it adds is bound first.
+    fn adopt(self: &Rc<Self>, plan: Plan) -> Result<(), LoadError> {
+        let sources = self.sources(&plan)?;
+        let servers: Vec<_> = plan
+            .servers
+            .iter()
+            .map(|server| {
+                let of = (&*sources, &plan.limits);
+                Rc::new(Server::new(server, &plan.own_labels, of, Rc::clone(&self.connections)))
+            })
+            .collect();
+        let wanted = plan.servers.iter().zip(&servers);
+        let wanted = wanted.flat_map(|(plan, server)| plan.listen.iter().map(move |at| (at, server)));
+        let mut bound = Vec::new();
+        for (listen, _) in wanted.clone() {
+            if !self.doors.borrow().iter().any(|door| door.listen == *listen) {
+                let listener = bind(listen).map_err(|e| LoadError::Bind(listen.clone(), e))?;
+                bound.push((listen.clone(), Rc::new(listener)));
+            }
+        }
+        // From here on nothing fails.
+        let mut old = self.doors.take();
+        let mut doors = Vec::new();
+        for (listen, server) in wanted {
+            if let Some(at) = old.iter().position(|door| door.listen == *listen) {
+                let door = old.swap_remove(at);
+                door.entry.server.replace(Rc::clone(server));
+                doors.push(door);
+            } else if let Some(at) = bound.iter().position(|(address, _)| address == listen) {
+                let (listen, listener) = bound.swap_remove(at);
+                doors.push(self.open(listen, listener, Rc::clone(server)));
+            }
+        }
+        for door in &old {
+            door.entry.closing.set(true);
+            log::info!("no longer listening on {}", door.listener.address());
+        }
+        self.doors.replace(doors);
+        self.apply_limits(&plan);
+        self.generation.replace(Generation { plan, sources });
+        Ok(())
+    }
+
+    /// The sources of `plan`; what is remembered of those that were there before lives on.
+    fn sources(&self, plan: &Plan) -> Result<Vec<Rc<Source>>, LoadError> {
+        let old = self.generation.borrow();
+        let source = |source: &config::Source| {
+            let before = old.sources.iter().zip(&old.plan.sources);
+            let before = before.filter(|(_, plan)| plan.name == source.name);
+            let before = before.map(|(before, plan)| (before, plan == source)).next();
+            let state = match before {
+                Some((before, same)) => before.hand_over(same),
+                None => Rc::new(State::default()),
+            };
+            let made = Source::new(source, plan.limits.families, state);
+            made.map(Rc::new).map_err(|error| LoadError::Source(source.name.clone(), error))
+        };
+        plan.sources.iter().map(source).collect()
+    }
+
+    fn apply_limits(&self, plan: &Plan) {
+        let limits = &plan.limits;
+        self.connections.configure(limits.connections, server_limits(limits));
+        self.engine.pool.set_kept_limit(limits.kept);
+        if !self.engine.pool.has_size_of(limits.memory) {
+            log::warn!("limits.memory has changed; the new size is used after a restart");
+        }
+    }
+
+    /// Accepts on a bound address.
+    fn open(self: &Rc<Self>, listen: Listen, listener: Rc<Listener>, server: Rc<Server>) -> Door {
+        let entry = Rc::new(Entry {
+            runtime: Rc::clone(self),
+            server: RefCell::new(server),
+            closing: Cell::new(false),
+        });
+        let executor = Rc::clone(&self.engine.executor);
+        let accepting = {
+            let (listener, table) = (Rc::clone(&listener), Rc::clone(&self.connections));
+            let (entry, for_connections) = (Rc::clone(&entry), Rc::clone(&executor));
+            async move { crate::http::listen::listen(&for_connections, listener, table, entry).await }
+        };
+        log::info!("listening on {}", listener.address());
+        Door { listen, listener, entry, _accepting: executor.spawn(accepting) }
+    }
+
+    /// While scrapes wait for memory, those who hold it without taking their replies are cut off,
+    /// the slowest first.
+    async fn press_slow_readers(&self) {
+        loop {
+            self.engine.pool.crowded().await;
+            Timer::after(Duration::from_millis(250)).await;
+            if self.engine.pool.counters().waiting > 0
+                && self.connections.close_slowest_reader(SLOW_READER)
+            {
+                log::info!("cut off the slowest reader: scrapes wait for memory");
+            }
+        }
+    }
+
+    /// Returns when the program is to end.
+    async fn heed_signals(self: &Rc<Self>) {
+        let mut signals = match Signals::new([Signal::Term, Signal::Int, Signal::Hup]) {
+            Ok(signals) => signals,
+            Err(error) => {
+                log::error!("signals cannot be heeded: {error}");
+                return std::future::pending().await;
+            }
+        };
+        while let Some(signal) = signals.next().await {
+            match signal {
+                Ok(Signal::Hup) => drop(self.read_again()),
+                Ok(_) => return,
+                Err(error) => log::warn!("a signal was lost: {error}"),
+            }
+        }
+    }
+
+    /// Takes no more requests, and waits for the replies under way.
+    async fn end(&self) {
+        log::info!("ending: waiting for {} connections", self.connections.count());
+        self.ending.set(true);
+        self.doors.take();
+        self.connections.drain();
+        let late = async {
+            Timer::after(DRAIN).await;
+        };
+        smol::future::or(self.connections.emptied(), late).await;
+        self.connections.close_all();
+    }
+
+    fn read_again(self: &Rc<Self>) -> Result<(), String> {
+        let read = self.origin.load().and_then(|plan| self.adopt(plan));
+        self.engine.metrics.reloaded(read.is_ok());
+        match read {
+            Ok(()) => {
+                log::info!("configuration reloaded");
+                Ok(())
+            }
+            Err(error) => {
+                log::error!("configuration not reloaded: {}", Chain(&error));
+                Err(self.without_paths(&error))
+            }
+        }
+    }
+
+    /// What went wrong, for one who asked over HTTP: where our files are is not told.
+    fn without_paths(&self, error: &LoadError) -> String {
+        let text = Chain(error).to_string();
+        let file = self.origin.file.as_ref();
+        let folder = file.and_then(|file| file.parent()).and_then(|folder| folder.to_str());
+        match folder.filter(|folder| !folder.is_empty()) {
+            Some(folder) => text.replace(&format!("{folder}/"), ""),
+            None => text,
+        }
+    }
+}
+
+/// Binds the first address of `listen` that this machine has.
+fn bind(listen: &Listen) -> io::Result<Listener> {
+    if let Listen::Unix { path, mode } = listen {
+        return Listener::bind(&Address::Unix { path: path.clone(), mode: *mode });
+    }
+    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+    for address in listen.candidates() {
+        result = Listener::bind(&Address::Tcp(address));
+        match &result {
+            Err(error) if is_missing_family(error) => {}
+            _ => break,
+        }
+    }
+    result
+}
+
+/// Whether this machine has no IPv6.
+fn is_missing_family(error: &io::Error) -> bool {
+    /// EAFNOSUPPORT, the same on all Linux but MIPS.
+    const UNSUPPORTED: [i32; 2] = [97, 124];
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || error.raw_os_error().is_some_and(|code| UNSUPPORTED.contains(&code))
+}
+
+impl Program for Rc<Runtime> {
+    fn is_ready(&self) -> bool {
+        !self.ending.get()
+    }
+
+    fn reload(&self) -> Result<(), String> {
+        self.read_again()
+    }
+}
+
+impl Service for Entry {
+    type Body = Body;
+    type Buffer = Buffer;
+
+    async fn answer(&self, request: &Request<'_>, _body: &mut RequestBody<'_>) -> Reply<Body> {
+        let server = Rc::clone(&self.server.borrow());
+        let mut reply = server.answer(&self.runtime.engine, &self.runtime, request).await;
+        reply.close |= self.closing.get();
+        reply
+    }
+
+    async fn buffer(&self, _reply: &Reply<Body>) -> Buffer {
+        Buffer::new(&self.runtime.engine)
+    }
+
+    fn refused(&self, peer: Peer, fault: Fault) {
+        log::debug!("{peer}: refused: {fault}");
+        self.server.borrow().count_refused(&self.runtime.engine, fault.status());
+    }
+}
