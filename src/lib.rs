@@ -1,2 +1,3 @@
 //! fanin gathers Prometheus metrics from everything around it and hands them on.
+pub mod http;
 pub mod limits;

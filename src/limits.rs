@@ -80,3 +80,47 @@ pub const LOOKUP_FAILURE_KEPT: Duration = Duration::from_secs(5);
 /// Where `fanin serve` listens when nothing says otherwise. 9100 to 9999 is full, and 9998 and
 /// 9999 belong to the tools that fanin replaces.
 pub const DEFAULT_PORT: u16 = 10555;
+
+/// From the first read of a request's body to its last.
+pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bytes of a request's body that are read and dropped to keep the connection, and of whatever a
+/// refused client still sends, so that it sees the answer rather than a reset.
+pub const DISCARD: usize = 64 * 1024;
+
+/// How long a refused client may go on sending.
+pub const LINGER: Duration = Duration::from_secs(1);
+
+/// Bytes of a connection's buffer behind the longest head: a chunked body needs some to pass
+/// through.
+pub const BEHIND_HEAD: usize = 512;
+
+/// Bytes of the header fields that an answer adds to those every answer has.
+pub const REPLY_FIELDS: usize = 320;
+
+/// A reply's buffer with less room than this is sent before more is asked for.
+pub const REPLY_ROOM: usize = 1024;
+
+/// Idle connections kept for one place.
+pub const FETCHES_KEPT: usize = 2;
+
+/// Time an idle connection to an upstream is kept: longer than most scrape intervals.
+pub const FETCH_IDLE: Duration = Duration::from_secs(90);
+
+/// Head buffers that fetches keep for the next ones.
+pub const FETCH_BUFFERS: usize = 4;
+
+/// Time for one address while others are left to try.
+pub const CONNECT_SHARE: Duration = Duration::from_secs(2);
+
+/// Names whose addresses are kept.
+pub const LOOKUPS: usize = 64;
+
+/// Addresses of a name that are tried.
+pub const ADDRESSES: usize = 8;
+
+/// Pause after a failed `accept`, unless a connection ends before.
+pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Idle connections kept to all places together.
+pub const FETCHES_IDLE: usize = 64;
