@@ -155,3 +155,43 @@ pub const UNIX_PATH: usize = 107;
 /// Bytes of one line of the log, its end included: a pipe takes up to 4 KiB whole, so that lines of
 /// two processes do not mix.
 pub const LOG_LINE: usize = 2 * 1024;
+/// Bytes of a request's body that are read and dropped to keep the connection, and of whatever a
+/// refused client still sends, so that it sees the answer rather than a reset.
+pub const DISCARD: usize = 64 * 1024;
+
+/// How long a refused client may go on sending.
+pub const LINGER: Duration = Duration::from_secs(1);
+
+/// Bytes of a connection's buffer behind the longest head: a chunked body needs some to pass
+/// through.
+pub const BEHIND_HEAD: usize = 512;
+
+/// Bytes of the header fields that an answer adds to those every answer has.
+pub const REPLY_FIELDS: usize = 320;
+
+/// A reply's buffer with less room than this is sent before more is asked for.
+pub const REPLY_ROOM: usize = 1024;
+
+/// Idle connections kept for one place.
+pub const FETCHES_KEPT: usize = 2;
+
+/// Time an idle connection to an upstream is kept: longer than most scrape intervals.
+pub const FETCH_IDLE: Duration = Duration::from_secs(90);
+
+/// Head buffers that fetches keep for the next ones.
+pub const FETCH_BUFFERS: usize = 4;
+
+/// Time for one address while others are left to try.
+pub const CONNECT_SHARE: Duration = Duration::from_secs(2);
+
+/// Names whose addresses are kept.
+pub const LOOKUPS: usize = 64;
+
+/// Addresses of a name that are tried.
+pub const ADDRESSES: usize = 8;
+
+/// Pause after a failed `accept`, unless a connection ends before.
+pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Idle connections kept to all places together.
+pub const FETCHES_IDLE: usize = 64;

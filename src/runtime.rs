@@ -18,7 +18,7 @@ use crate::http::drive::{Request, Service};
 use crate::http::fault::Fault;
 use crate::http::fetch::Client;
 use crate::http::incoming::RequestBody;
-use crate::http::listen::{Address, Listener, listen};
+use crate::http::listen::{Address, Listener, listen as accept};
 use crate::http::outgoing::Reply;
 use crate::http::socket::Peer;
 use crate::http::table::{ConnectionTable, ServerLimits};
@@ -184,7 +184,8 @@ impl Runtime {
             })
             .collect();
         let wanted = plan.servers.iter().zip(&servers);
-        let wanted = wanted.flat_map(|(plan, server)| plan.listen.iter().map(move |at| (at, server)));
+        let wanted =
+            wanted.flat_map(|(plan, server)| plan.listen.iter().map(move |at| (at, server)));
         let mut bound = Vec::new();
         for (listen, _) in wanted.clone() {
             if !self.doors.borrow().iter().any(|door| door.listen == *listen) {
@@ -252,7 +253,7 @@ impl Runtime {
         let accepting = {
             let (listener, table) = (Rc::clone(&listener), Rc::clone(&self.connections));
             let (entry, for_connections) = (Rc::clone(&entry), Rc::clone(&executor));
-            async move { crate::http::listen::listen(&for_connections, listener, table, entry).await }
+            async move { accept(&for_connections, listener, table, entry).await }
         };
         log::info!("listening on {}", listener.address());
         Door { listen, listener, entry, _accepting: executor.spawn(accepting) }

@@ -13,7 +13,9 @@ pub(super) fn run(typed: &cli::Lint) -> ExitCode {
     let name = file.map_or_else(|| "-".into(), |file| file.display().to_string());
     let mut out = BufWriter::new(io::stdout().lock());
     let judged = match file {
-        Some(file) => File::open(file).and_then(|file| judge(&name, BufReader::new(file), &mut out)),
+        Some(file) => {
+            File::open(file).and_then(|file| judge(&name, BufReader::new(file), &mut out))
+        }
         None => judge(&name, io::stdin().lock(), &mut out),
     };
     match judged.and_then(|faults| out.flush().map(|()| faults)) {

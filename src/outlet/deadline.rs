@@ -7,7 +7,7 @@ use crate::limits::REPLY_MARGIN;
 
 /// `X-Prometheus-Scrape-Timeout-Seconds` says something that is no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadTimeout;
+pub(super) struct BadTimeout;
 
 impl fmt::Display for BadTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,7 +31,7 @@ impl std::error::Error for BadTimeout {}
 ///
 /// The header is Prometheus' own (`scrape/scrape.go`); the margin and its 0.5 s are what
 /// blackbox_exporter takes off by default.
-pub fn scrape_budget(value: &str, cap: Duration) -> Result<Duration, BadTimeout> {
+pub(super) fn scrape_budget(value: &str, cap: Duration) -> Result<Duration, BadTimeout> {
     let seconds: f64 = value.trim().parse().map_err(|_| BadTimeout)?;
     if !seconds.is_finite() || seconds <= 0.0 {
         return Err(BadTimeout);

@@ -55,19 +55,19 @@ impl MergeOutlet {
     /// The outlet that `plan` describes, of these sources.
     #[must_use]
     pub fn new(plan: &config::Merge, own_labels: &[Box<str>], sources: &[Rc<Source>]) -> Self {
-        let named = |name: &str| plan.label.iter().map(move |label| (&**label, name.to_owned()));
+        let named = |name: &str, labels: &[(&str, &str)]| {
+            let own = plan.label.iter().map(|label| (&**label, name));
+            Rc::new(Labels::new(own.chain(labels.iter().copied())))
+        };
         let member = |member: &config::Member| match *member {
             config::Member::Own => {
-                let labels: Vec<_> = named("self").collect();
-                let pairs = labels.iter().map(|(name, value)| (*name, value.as_str()));
                 let watch = Watch::new(own_labels.iter().map(AsRef::as_ref));
-                Some(Member { from: From::Own(watch), labels: Rc::new(Labels::new(pairs)) })
+                Some(Member { from: From::Own(watch), labels: named("self", &[]) })
             }
             config::Member::Source(number) => {
                 let source = sources.get(number)?;
-                let labels: Vec<_> = named(source.name()).collect();
-                let pairs = labels.iter().map(|(name, value)| (*name, value.as_str()));
-                let labels = Rc::new(Labels::new(pairs.chain(source.labels())));
+                let labels: Vec<_> = source.labels().collect();
+                let labels = named(source.name(), &labels);
                 Some(Member { from: From::Source(Rc::clone(source)), labels })
             }
         };
@@ -183,9 +183,11 @@ impl MergeOutlet {
             let share = blocks.saturating_mul(granted).checked_div(want.blocks).unwrap_or(0);
             let budget = admission.budget.split(share.min(blocks));
             let (source, for_work) = (Rc::clone(source), Rc::clone(engine));
-            tasks.push(engine.executor.spawn(async move {
-                source.scrape(&for_work, budget, deadline).await
-            }));
+            tasks.push(
+                engine
+                    .executor
+                    .spawn(async move { source.scrape(&for_work, budget, deadline).await }),
+            );
         }
         let mut gathered = Vec::with_capacity(tasks.len());
         for task in tasks {

@@ -112,7 +112,8 @@ impl Server {
             Ok(reply) => (reply.status, Ok(reply)),
             Err(refusal) => (refusal.status, Err(refusal)),
         };
-        let receipt = Receipt::new(Rc::clone(engine), (Rc::clone(&self.name), route), status, start);
+        let receipt =
+            Receipt::new(Rc::clone(engine), (Rc::clone(&self.name), route), status, start);
         match reply {
             Ok(mut reply) => {
                 reply.body.receipt = Some(receipt);
@@ -169,9 +170,8 @@ impl Server {
 
     /// fanin's own metrics, whatever memory scrapes have taken.
     fn own(&self, engine: &Engine) -> Result<Reply<Body>, Refusal> {
-        let text = self.with_metrics_of_now(engine, |now| {
-            own_text(&engine.metrics, now, &engine.reserve)
-        });
+        let text =
+            self.with_metrics_of_now(engine, |now| own_text(&engine.metrics, now, &engine.reserve));
         let text = text.map_err(|_| Refusal::memory(engine))?;
         Ok(Reply::new(200, negotiate::content_type(Names::Underscores), Body::page(text)))
     }
@@ -204,7 +204,11 @@ impl Server {
     }
 
     /// Hands `with` what fanin's own metrics on this server tell at this moment.
-    pub(crate) fn with_metrics_of_now<T>(&self, engine: &Engine, with: impl FnOnce(&Now<'_>) -> T) -> T {
+    pub(crate) fn with_metrics_of_now<T>(
+        &self,
+        engine: &Engine,
+        with: impl FnOnce(&Now<'_>) -> T,
+    ) -> T {
         let sources: Vec<_> =
             self.sources.iter().map(|source| (source.name(), source.stats())).collect();
         with(&Now {
@@ -223,7 +227,8 @@ fn reload(program: &dyn Program, request: &Request<'_>) -> Result<Reply<Body>, R
         return Err(Refusal::new(403, "a web page may not reload the configuration".into()));
     }
     if !request.peer.is_local() {
-        let rule = "the configuration is reloaded from this machine only: loopback or a Unix socket";
+        let rule =
+            "the configuration is reloaded from this machine only: loopback or a Unix socket";
         return Err(Refusal::new(403, rule.into()));
     }
     program.reload().map_err(|error| Refusal::new(500, error))?;

@@ -5,7 +5,7 @@ use crate::exposition::Names;
 /// How names that need quotes leave, by the request's Accept: in quotes only where it says
 /// `escaping=allow-utf-8`; an older Prometheus refuses a whole page for one of them.
 #[must_use]
-pub fn names(accept: &str) -> Names {
+pub(super) fn names(accept: &str) -> Names {
     let allows = |parameter: &str| {
         let parameter = parameter.trim();
         let value = parameter.split_once('=').map(|(name, value)| (name.trim(), value.trim()));
@@ -20,7 +20,7 @@ pub fn names(accept: &str) -> Names {
 
 /// The Content-Type of a merged page whose names leave as `names`.
 #[must_use]
-pub const fn content_type(names: Names) -> &'static str {
+pub(super) const fn content_type(names: Names) -> &'static str {
     match names {
         Names::Underscores => "text/plain; version=0.0.4; charset=utf-8",
         Names::Quoted => "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8",

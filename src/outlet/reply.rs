@@ -97,7 +97,7 @@ pub(super) struct Receipt {
 }
 
 impl Receipt {
-    pub(super) const fn new(
+    pub(super) fn new(
         engine: Rc<Engine>,
         (server, route): (Rc<str>, Rc<str>),
         status: u16,

@@ -33,7 +33,14 @@ impl ScrapeError {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Fetch(error) => error.reason(),
+            Self::Fetch(error) => match error {
+                FetchError::Resolve(_) => "resolve",
+                FetchError::Connect(..) => "connect",
+                FetchError::Redirect(_) => "redirect",
+                FetchError::Malformed(_) | FetchError::Request => "protocol",
+                // What else there is means that the connection ended before the page did.
+                _ => "closed",
+            },
             Self::Timeout(_) => "timeout",
             Self::Status(_) => "status",
             Self::Encoding(_) => "encoding",

@@ -197,7 +197,11 @@ impl Metrics {
         for (state, blocks) in [("used", used), ("promised", promised), ("free", free)] {
             page.sample("fanin_blocks", &[("state", state)], blocks)?;
         }
-        page.family("fanin_blocks_kept", "gauge", "Used blocks of pages that stay between scrapes.")?;
+        page.family(
+            "fanin_blocks_kept",
+            "gauge",
+            "Used blocks of pages that stay between scrapes.",
+        )?;
         page.sample("fanin_blocks_kept", &[], kept)?;
         page.family("fanin_scrapes_waiting", "gauge", "Scrapes that wait for blocks.")?;
         page.sample("fanin_scrapes_waiting", &[], waiting)?;
@@ -226,9 +230,17 @@ impl Metrics {
         if scraped().next().is_none() {
             return Ok(());
         }
-        page.family("fanin_source_up", "gauge", "Whether the last scrape of the source succeeded.")?;
+        page.family(
+            "fanin_source_up",
+            "gauge",
+            "Whether the last scrape of the source succeeded.",
+        )?;
         for (name, scrape) in scraped() {
-            page.sample("fanin_source_up", &[("source", name)], u8::from(scrape.failure.is_none()))?;
+            page.sample(
+                "fanin_source_up",
+                &[("source", name)],
+                u8::from(scrape.failure.is_none()),
+            )?;
         }
         let name = "fanin_source_scrape_duration_seconds";
         page.family(name, "gauge", "Time that the last scrape of the source took.")?;
@@ -271,7 +283,11 @@ impl Metrics {
             page.sample(name, &labels, known.count)?;
         }
         let name = "fanin_http_request_duration_seconds";
-        page.family(name, "histogram", "Time from a request to the end of its reply, on all servers.")?;
+        page.family(
+            name,
+            "histogram",
+            "Time from a request to the end of its reply, on all servers.",
+        )?;
         let mut below = 0_u64;
         for ((_, bound), bucket) in BOUNDS.iter().zip(&self.buckets) {
             below = below.wrapping_add(bucket.get());
@@ -351,7 +367,10 @@ mod tests {
         let (at, took) = (Instant::now(), Duration::from_millis(250));
         let failed = Scrape { at, took, samples: 0, bytes: 0, failure: Some("timeout") };
         assert_eq!(node.record(failed), None);
-        assert_eq!(node.record(Scrape { samples: 7, bytes: 99, failure: None, ..failed }), Some(failed));
+        assert_eq!(
+            node.record(Scrape { samples: 7, bytes: 99, failure: None, ..failed }),
+            Some(failed)
+        );
         let (server, route) = (Rc::from("tcp://[::1]:1"), Rc::from("/metrics"));
         metrics.request(&server, &route, 200, Duration::from_millis(20));
         metrics.request(&Rc::from("elsewhere"), &route, 200, Duration::from_secs(20));

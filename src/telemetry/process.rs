@@ -5,24 +5,24 @@ use std::io::Read;
 
 /// `None` where `/proc` does not tell.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
-pub struct Process {
+pub(super) struct Process {
     /// User and system time.
-    pub cpu_seconds: Option<f64>,
+    pub(super) cpu_seconds: Option<f64>,
     /// Entries of `/proc/self/fd`, less the one that looking takes.
-    pub open_fds: Option<f64>,
+    pub(super) open_fds: Option<f64>,
     /// The soft limit.
-    pub max_fds: Option<f64>,
+    pub(super) max_fds: Option<f64>,
     /// VmRSS.
-    pub resident_bytes: Option<f64>,
+    pub(super) resident_bytes: Option<f64>,
     /// VmSize.
-    pub virtual_bytes: Option<f64>,
+    pub(super) virtual_bytes: Option<f64>,
     /// OS threads.
-    pub threads: Option<f64>,
+    pub(super) threads: Option<f64>,
 }
 
 /// Reads all of it now.
 #[must_use]
-pub fn read() -> Process {
+pub(super) fn read() -> Process {
     let mut buffer = [0; 4000];
     let mut process = Process::default();
     if let Some(status) = contents("/proc/self/status", &mut buffer) {

@@ -1,0 +1,306 @@
+//! One served connection, from its first byte to its last.
+//!
+//! ```text
+//!   idle --first byte--> head --whole--> answer --reply--> writing --kept--> idle
+//!                         |                |                 |
+//!                         +-- refused -----+-- client gone --+-- not taken --> closed
+//! ```
+//!
+//! The connection owns one buffer, boxed once: heads and what follows them. The reply's buffer is
+//! the service's. One timer serves all limits.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::ops::Range;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Instant;
+
+use crate::http::alarm::{Alarm, later};
+use crate::http::fault::Fault;
+use crate::http::fields::{Framing, Version};
+use crate::http::head::RequestHead;
+use crate::http::incoming::{Link, RequestBody, Watch};
+use crate::http::outgoing::{Cut, Produce, Reply, Sender};
+use crate::http::scan::Scan;
+use crate::http::server::{self, HeadLines};
+use crate::http::socket::{Peer, Stream};
+use crate::http::table::{ConnectionHandle, Phase};
+use crate::limits::{BEHIND_HEAD, DISCARD, HEAD, LINGER};
+
+/// A request without its body, and who sent it.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Line and fields.
+    pub head: RequestHead<'a>,
+    /// Who sent it.
+    pub peer: Peer,
+}
+
+/// Answers requests.
+pub trait Service {
+    /// Where the bytes of its replies come from.
+    type Body: Produce;
+    /// What a reply is written from: a block, usually.
+    type Buffer: AsMut<[u8]>;
+
+    /// Everything up to the first byte of the reply. Dropped when the client goes away, which is
+    /// noticed while this waits. HEAD is answered like GET: the body is left out behind it.
+    fn answer(
+        &self,
+        request: &Request<'_>,
+        body: &mut RequestBody<'_>,
+    ) -> impl Future<Output = Reply<Self::Body>>;
+
+    /// A buffer to write this reply from, of 2 KiB at least. Dropped as `answer` is.
+    fn buffer(&self, reply: &Reply<Self::Body>) -> impl Future<Output = Self::Buffer>;
+
+    /// A request was refused before it got here.
+    fn refused(&self, _peer: Peer, _fault: Fault) {}
+
+    /// A reply was sent (`whole`) or cut.
+    fn sent(&self, _peer: Peer, _status: u16, _whole: bool) {}
+}
+
+/// Serves one connection until it closes.
+pub async fn serve<S: Stream, V: Service>(stream: S, handle: &ConnectionHandle, service: &V) {
+    let io = RefCell::new(stream);
+    let mut connection = Connection {
+        io: &io,
+        handle,
+        buf: vec![0; HEAD.saturating_add(BEHIND_HEAD)].into_boxed_slice(),
+        filled: 0,
+        alarm: Alarm::new(),
+        watch: Watch::default(),
+    };
+    handle.until_ended(pin!(connection.run(service))).await;
+}
+
+struct Connection<'a> {
+    io: &'a RefCell<dyn Stream + 'a>,
+    handle: &'a ConnectionHandle,
+    buf: Box<[u8]>,
+    /// Bytes of `buf` that have arrived and not been dealt with.
+    filled: usize,
+    alarm: Alarm,
+    watch: Watch,
+}
+
+/// How a connection goes on.
+enum Next {
+    /// With the next request.
+    Keep,
+    /// It closes, and nothing is lost.
+    Close,
+    /// It closes while the client may still be sending.
+    Linger,
+    /// It is refused, and closes.
+    Refuse(Fault),
+}
+
+impl Connection<'_> {
+    async fn run<V: Service>(&mut self, service: &V) {
+        loop {
+            let next = match self.head().await {
+                Ok(Some(head)) => self.exchange(head, service).await,
+                Ok(None) => return,
+                Err(fault) => Next::Refuse(fault),
+            };
+            match next {
+                Next::Keep => {}
+                Next::Close => return self.shut().await,
+                Next::Linger => return self.linger().await,
+                Next::Refuse(fault) => {
+                    service.refused(self.handle.peer(), fault);
+                    self.refuse(fault).await;
+                    return self.linger().await;
+                }
+            }
+        }
+    }
+
+    /// Waits for a whole head; `None` if none comes.
+    async fn head(&mut self) -> Result<Option<Range<usize>>, Fault> {
+        let limits = self.handle.limits();
+        let mut since = Instant::now();
+        let mut scan = Scan::new();
+        self.handle.enter(if self.filled == 0 { Phase::Idle } else { Phase::Head }, since);
+        loop {
+            let arrived = self.buf.get(..self.filled).unwrap_or_default();
+            if let Some(head) = scan.advance(arrived)? {
+                return if head.len() > HEAD { Err(Fault::HeadTooLong) } else { Ok(Some(head)) };
+            }
+            if self.filled >= HEAD {
+                return Err(Fault::HeadTooLong);
+            }
+            let idle = self.filled == 0;
+            let at = later(since, if idle { limits.idle } else { limits.header });
+            match self.read(at, idle).await {
+                Some(Ok(len @ 1..)) => self.filled = self.filled.saturating_add(len),
+                Some(_) => return Ok(None),
+                None if idle => return Ok(None),
+                None => return Err(Fault::HeadTimeout),
+            }
+            if idle {
+                since = Instant::now();
+                self.handle.enter(Phase::Head, since);
+            }
+        }
+    }
+
+    /// Reads behind what has arrived; `None` if nothing comes until `at`. An idle connection that
+    /// is asked to end sees its end.
+    async fn read(&mut self, at: Instant, idle: bool) -> Option<io::Result<usize>> {
+        let room = self.buf.get_mut(self.filled..).unwrap_or_default();
+        let (io, handle) = (self.io, self.handle);
+        let reading = poll_fn(|cx| {
+            if idle && handle.is_draining() {
+                return Poll::Ready(Ok(0));
+            }
+            Pin::new(&mut *io.borrow_mut()).poll_read(cx, room)
+        });
+        self.alarm.limit(at, reading).await
+    }
+
+    /// Answers the request whose head lies in the buffer, and moves to the front what is behind it.
+    async fn exchange<V: Service>(&mut self, head: Range<usize>, service: &V) -> Next {
+        let Some((before, behind)) = self.buf.split_at_mut_checked(head.end) else {
+            return Next::Close;
+        };
+        let request = match RequestHead::parse(before.get(head.start..).unwrap_or_default()) {
+            Ok(head) => Request { head, peer: self.handle.peer() },
+            Err(fault) => return Next::Refuse(fault),
+        };
+        let link = Link::new(self.io, behind, self.filled.saturating_sub(head.end));
+        let mut sender = Sender::new(&link, self.handle, &mut self.alarm, &mut self.watch);
+        let next = answer(&mut sender, &request, service).await;
+        let unread = link.unread();
+        let offset = |at: usize| head.end.saturating_add(at);
+        self.filled = unread.len();
+        self.buf.copy_within(offset(unread.start)..offset(unread.end), 0);
+        next
+    }
+
+    /// Tells the client why it is refused. Its own buffer is used: refusals cost no memory.
+    async fn refuse(&mut self, fault: Fault) {
+        let Some((text, spare)) = self.buf.split_at_mut_checked(HEAD) else { return };
+        let Some(len) = refusal(fault, text) else { return };
+        self.handle.enter(Phase::Writing, Instant::now());
+        let link = Link::new(self.io, spare, 0);
+        let mut sender = Sender::new(&link, self.handle, &mut self.alarm, &mut self.watch);
+        let _gone = sender.send(text.get(..len).unwrap_or_default()).await;
+    }
+
+    /// Tells the client that nothing more comes.
+    async fn shut(&mut self) {
+        let _gone = poll_fn(|cx| Pin::new(&mut *self.io.borrow_mut()).poll_close(cx)).await;
+    }
+
+    /// Lets the client finish for a while, so that it reads its answer: closing a socket with bytes
+    /// unread resets the connection and drops what the client has not read.
+    async fn linger(&mut self) {
+        let at = later(Instant::now(), LINGER);
+        let io = self.io;
+        let (buf, mut left) = (&mut self.buf, DISCARD);
+        let finishing = async {
+            if poll_fn(|cx| Pin::new(&mut *io.borrow_mut()).poll_close(cx)).await.is_err() {
+                return;
+            }
+            while left > 0 {
+                match poll_fn(|cx| Pin::new(&mut *io.borrow_mut()).poll_read(cx, buf)).await {
+                    Ok(len @ 1..) => left = left.saturating_sub(len),
+                    _ => return,
+                }
+            }
+        };
+        self.alarm.limit(at, finishing).await;
+    }
+}
+
+/// Has the request answered and the answer sent.
+async fn answer<V: Service>(sender: &mut Sender<'_>, request: &Request<'_>, service: &V) -> Next {
+    let head = &request.head;
+    let expected = server::expects_continue(head);
+    let mut body = RequestBody::new(sender.link, head.framing(), expected, sender.limits.body);
+    sender.handle.enter(Phase::Answering, Instant::now());
+    let answered = {
+        let work = pin!(async {
+            let reply = service.answer(request, &mut body).await;
+            let buffer = service.buffer(&reply).await;
+            (reply, buffer)
+        });
+        sender.watch.over(sender.link, work).await
+    };
+    let Some((mut reply, mut buffer)) = answered else { return Next::Close };
+    let buf = buffer.as_mut();
+    let keep = server::keeps_alive(head) && body.is_discardable();
+    let sent = send(sender, request, &mut reply, buf, keep).await;
+    service.sent(request.peer, reply.status, sent.is_ok());
+    match sent {
+        Ok(true) if discard(&mut body, buf).await => Next::Keep,
+        Ok(false) if body.is_done() => Next::Close,
+        Ok(_) => Next::Linger,
+        Err(Cut) => Next::Close,
+    }
+}
+
+/// Sends a reply; whether the connection stays behind it.
+async fn send<B: Produce>(
+    sender: &mut Sender<'_>,
+    request: &Request<'_>,
+    reply: &mut Reply<B>,
+    buf: &mut [u8],
+    keep: bool,
+) -> Result<bool, Cut> {
+    let version = request.head.version();
+    let size = reply.body.size_hint().and_then(|size| u64::try_from(size).ok());
+    let framing = server::reply_framing(version, reply.status, size);
+    let keep = keep && !reply.close && !sender.handle.is_draining() && framing != Framing::Close;
+    let lines = HeadLines {
+        status: reply.status,
+        content_type: reply.content_type(),
+        fields: reply.fields(),
+        framing,
+        connection: match (keep, version) {
+            (false, _) => Some("close"),
+            (true, Version::Http10) => Some("keep-alive"),
+            (true, Version::Http11) => None,
+        },
+    };
+    let len = lines.write(buf).ok_or(Cut)?;
+    sender.handle.enter(Phase::Writing, Instant::now());
+    let framing = if request.head.method() == "HEAD" { Framing::None } else { framing };
+    sender.reply(&mut reply.body, framing, buf, len).await?;
+    Ok(keep)
+}
+
+/// Passes over what is left of a body; whether its end was reached.
+async fn discard(body: &mut RequestBody<'_>, buf: &mut [u8]) -> bool {
+    while !body.is_done() {
+        if !matches!(body.read(buf).await, Ok(1..)) {
+            return body.is_done();
+        }
+    }
+    true
+}
+
+/// Writes the answer to a fault: its status and a line of text.
+fn refusal(fault: Fault, out: &mut [u8]) -> Option<usize> {
+    let mut text = heapless::String::<128>::new();
+    std::fmt::Write::write_fmt(&mut text, format_args!("{fault}\n")).ok()?;
+    let lines = HeadLines {
+        status: fault.status(),
+        content_type: "text/plain; charset=utf-8",
+        fields: "",
+        framing: Framing::Length(u64::try_from(text.len()).ok()?),
+        connection: Some("close"),
+    };
+    let head = lines.write(out)?;
+    let end = head.checked_add(text.len())?;
+    out.get_mut(head..end)?.copy_from_slice(text.as_bytes());
+    Some(end)
+}
+
+#[cfg(test)]
+mod tests;
