@@ -70,6 +70,7 @@ fn emitted(merged: &Rc<Merged>, buffer: usize) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn every_family_leaves_once() {
     let cases: &[(&str, &[&str], &str)] = &[
         ("nothing", &[""], ""),
@@ -142,6 +143,7 @@ fn every_family_leaves_once() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn disagreement_dissolves_a_family_and_keeps_every_sample() {
     let histogram = "# HELP x h\n# TYPE x histogram\nx_bucket{le=\"+Inf\"} 1\nx_sum 1\nx_count 1\n";
     let count = "# TYPE x_count counter\nx_count 7\n";

@@ -200,8 +200,8 @@ impl MergeOutlet {
     /// Whether there is enough for a page.
     fn judge(&self, gathered: &Gathered) -> Result<(), Refusal> {
         let failed = gathered.iter().filter(|page| page.is_err()).count();
-        let none_left = failed > 0 && failed == gathered.len();
-        if !none_left && !(self.strict && failed > 0) {
+        let none_left = failed == gathered.len();
+        if failed == 0 || !(self.strict || none_left) {
             return Ok(());
         }
         let mut text = String::new();

@@ -238,7 +238,8 @@ impl Source {
         };
         let work = async {
             match &self.kind {
-                Kind::Http(http) => http.fetch(self, engine, budget, deadline).await,
+                // Large, and one allocation beside a whole exchange is nothing.
+                Kind::Http(http) => Box::pin(http.fetch(self, engine, budget, deadline)).await,
             }
         };
         smol::future::or(work, late).await
