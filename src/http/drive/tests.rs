@@ -327,8 +327,15 @@ fn a_client_that_goes_away_cancels_its_request() {
 #[test]
 fn time_limits_end_a_connection() {
     let short = Duration::from_millis(20);
-    let cases: [(&str, ServerLimits, &[u8], &str); 3] = [
-        ("idle", ServerLimits { idle: short, ..limits() }, b"", ""),
+    let cases: [(&str, ServerLimits, &[u8], &str); 5] = [
+        ("new", ServerLimits { header: short, ..limits() }, b"", ""),
+        ("new, idle", ServerLimits { idle: short, ..limits() }, b"", ""),
+        (
+            "idle",
+            ServerLimits { idle: short, ..limits() },
+            b"HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n",
+            "HTTP/1.1 200 OK",
+        ),
         (
             "head",
             ServerLimits { header: short, ..limits() },
@@ -372,9 +379,12 @@ fn the_table_ends_a_connection_from_outside() {
     smol::block_on(async {
         let mut serving = std::pin::pin!(serve(server, &handle, &service));
         assert!(poll_once(&mut serving).await.is_none());
+        assert!(!table.close_longest_idle(), "its first request may be on its way");
+        client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert!(poll_once(&mut serving).await.is_none());
         assert!(table.close_longest_idle());
         serving.as_mut().await;
-        assert_eq!(read_all(&mut client).await, "");
+        assert_eq!(read_all(&mut client).await, ok("/a", ""));
     });
 }
 
@@ -397,8 +407,13 @@ fn draining_ends_idle_connections_at_once_and_others_behind_their_answer() {
         assert!(poll_once(&mut serving).await.is_none());
         table.drain();
         client.write_all(b"Host: x\r\n\r\n").await.unwrap();
-        serving.as_mut().await;
-        assert_eq!(read_all(&mut client).await, ok("/a", "Connection: close\r\n"));
+        let reading = async {
+            let got = read_all(&mut client).await;
+            drop(client);
+            got
+        };
+        let (got, ()) = zip(reading, serving).await;
+        assert_eq!(got, ok("/a", "Connection: close\r\n"));
     });
 }
 
