@@ -84,6 +84,12 @@ impl Service for Echo {
                 }
                 pieces = vec![pieces.concat()];
             }
+            "/some-then-wait" => {
+                let _guard = OnDrop(self.cancelled.clone());
+                body.read(&mut [0; 2]).await.unwrap();
+                let _given_up = poll_once(body.read(&mut [0; 9])).await;
+                std::future::pending::<()>().await;
+            }
             "/big" => pieces = vec![vec![b'x'; 100_000], vec![b'y'; 10]],
             "/pieces" | "/broken" => pieces = vec![b"up 1\n".to_vec(), b"up 2\n".to_vec()],
             _ => {}
@@ -322,6 +328,33 @@ fn a_client_that_goes_away_cancels_its_request() {
         client.write_all(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\nGET /early").await.unwrap();
     }));
     assert!(cancelled.get());
+}
+
+#[test]
+fn a_client_that_goes_away_is_missed_behind_a_body_half_read() {
+    let framings = ["Content-Length: 3\r\n\r\nab", "Transfer-Encoding: chunked\r\n\r\n2\r\nab"];
+    for framing in framings {
+        let scene = Scene::new(limits());
+        let cancelled = scene.service.cancelled.clone();
+        smol::block_on(scene.play(async |client| {
+            let wire = format!("PUT /some-then-wait HTTP/1.1\r\nHost: x\r\n{framing}");
+            client.write_all(wire.as_bytes()).await.unwrap();
+            smol::future::yield_now().await;
+        }));
+        assert!(cancelled.get(), "{framing}");
+    }
+}
+
+#[test]
+fn a_request_that_fills_the_buffer_is_answered_while_the_client_waits() {
+    let mut wire = b"PUT /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nX: ".to_vec();
+    wire.resize(HEAD - 4, b'x');
+    wire.extend_from_slice(b"\r\n\r\n");
+    let body = "y".repeat(3000);
+    wire.extend_from_slice(format!("bb8\r\n{body}\r\n0\r\n\r\n").as_bytes());
+    wire.extend_from_slice(b"GET /close HTTP/1.1\r\nHost: x\r\n\r\n");
+    let (got, _) = talk(&wire);
+    assert_eq!(got, [ok(&body, ""), ok("/close", "Connection: close\r\n")].concat());
 }
 
 #[test]

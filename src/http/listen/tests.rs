@@ -57,7 +57,7 @@ fn with_listener(
     capacity: usize,
     script: impl AsyncFnOnce(&Address, &Rc<ConnectionTable>),
 ) {
-    let executor = Rc::new(LocalExecutor::new());
+    let executor = LocalExecutor::new();
     let table = ConnectionTable::new(capacity, ServerLimits::default());
     let listener = Rc::new(Listener::bind(address).unwrap());
     let accepting = listen(&executor, listener.clone(), table.clone(), Rc::new(Who));
