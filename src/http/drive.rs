@@ -158,15 +158,13 @@ impl Connection<'_> {
     }
 
     /// Reads behind what has arrived; `None` if nothing comes until `at`. An idle connection that
-    /// is asked to end sees its end.
+    /// is asked to end sees its end, behind a request that has arrived already.
     async fn read(&mut self, at: Instant, idle: bool) -> Option<io::Result<usize>> {
         let room = self.buf.get_mut(self.filled..).unwrap_or_default();
         let (io, handle, watch) = (self.io, self.handle, &mut self.watch);
-        let reading = poll_fn(|cx| {
-            if idle && handle.is_draining() {
-                return Poll::Ready(Ok(0));
-            }
-            watch.poll_read(io, cx, room)
+        let reading = poll_fn(|cx| match watch.poll_read(io, cx, room) {
+            Poll::Pending if idle && handle.is_draining() => Poll::Ready(Ok(0)),
+            read => read,
         });
         self.alarm.limit(at, reading).await
     }

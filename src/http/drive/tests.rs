@@ -434,6 +434,20 @@ fn draining_ends_idle_connections_at_once_and_others_behind_their_answer() {
 
     let Scene { mut client, server, table, service } = Scene::new(limits());
     let handle = table.admit(Peer::Unix).unwrap();
+    table.drain();
+    let got = smol::block_on(async {
+        client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let reading = async {
+            let got = read_all(&mut client).await;
+            drop(client);
+            got
+        };
+        zip(Box::pin(serve(server, &handle, &service)), reading).await.1
+    });
+    assert_eq!(got, ok("/a", "Connection: close\r\n"));
+
+    let Scene { mut client, server, table, service } = Scene::new(limits());
+    let handle = table.admit(Peer::Unix).unwrap();
     smol::block_on(async {
         let mut serving = std::pin::pin!(serve(server, &handle, &service));
         client.write_all(b"GET /a HTTP/1.1\r\n").await.unwrap();
