@@ -1,7 +1,7 @@
 //! One served connection, from its first byte to its last.
 //!
 //! ```text
-//!   idle --first byte--> head --whole--> answer --reply--> writing --kept--> idle
+//!    new --first byte--> head --whole--> answer --reply--> writing --kept--> idle
 //!                         |                |                 |
 //!                         +-- refused -----+-- client gone --+-- not taken --> closed
 //! ```
@@ -71,6 +71,7 @@ pub async fn serve<S: Stream, V: Service>(stream: S, handle: &ConnectionHandle, 
         handle,
         buf: vec![0; HEAD.saturating_add(BEHIND_HEAD)].into_boxed_slice(),
         filled: 0,
+        used: false,
         alarm: Alarm::new(),
         watch: Watch::default(),
     };
@@ -83,6 +84,8 @@ struct Connection<'a> {
     buf: Box<[u8]>,
     /// Bytes of `buf` that have arrived and not been dealt with.
     filled: usize,
+    /// Whether a request came before.
+    used: bool,
     alarm: Alarm,
     watch: Watch,
 }
@@ -91,10 +94,10 @@ struct Connection<'a> {
 enum Next {
     /// With the next request.
     Keep,
-    /// It closes, and nothing is lost.
+    /// It closes behind its answer.
     Close,
-    /// It closes while the client may still be sending.
-    Linger,
+    /// The client has gone, or must not take what it got for an answer.
+    Drop,
     /// It is refused, and closes.
     Refuse(Fault),
 }
@@ -109,8 +112,8 @@ impl Connection<'_> {
             };
             match next {
                 Next::Keep => {}
-                Next::Close => return self.shut().await,
-                Next::Linger => return self.linger().await,
+                Next::Drop => return,
+                Next::Close => return self.linger().await,
                 Next::Refuse(fault) => {
                     service.refused(self.handle.peer(), fault);
                     self.refuse(fault).await;
@@ -125,7 +128,12 @@ impl Connection<'_> {
         let limits = self.handle.limits();
         let mut since = Instant::now();
         let mut scan = Scan::new();
-        self.handle.enter(if self.filled == 0 { Phase::Idle } else { Phase::Head }, since);
+        let (phase, wait) = match (self.filled, self.used) {
+            (0, false) => (Phase::New, limits.header.min(limits.idle)),
+            (0, true) => (Phase::Idle, limits.idle),
+            _ => (Phase::Head, limits.header),
+        };
+        self.handle.enter(phase, since);
         loop {
             let arrived = self.buf.get(..self.filled).unwrap_or_default();
             if let Some(head) = scan.advance(arrived)? {
@@ -135,7 +143,7 @@ impl Connection<'_> {
                 return Err(Fault::HeadTooLong);
             }
             let idle = self.filled == 0;
-            let at = later(since, if idle { limits.idle } else { limits.header });
+            let at = later(since, if idle { wait } else { limits.header });
             match self.read(at, idle).await {
                 Some(Ok(len @ 1..)) => self.filled = self.filled.saturating_add(len),
                 Some(_) => return Ok(None),
@@ -150,15 +158,13 @@ impl Connection<'_> {
     }
 
     /// Reads behind what has arrived; `None` if nothing comes until `at`. An idle connection that
-    /// is asked to end sees its end.
+    /// is asked to end sees its end, behind a request that has arrived already.
     async fn read(&mut self, at: Instant, idle: bool) -> Option<io::Result<usize>> {
         let room = self.buf.get_mut(self.filled..).unwrap_or_default();
-        let (io, handle) = (self.io, self.handle);
-        let reading = poll_fn(|cx| {
-            if idle && handle.is_draining() {
-                return Poll::Ready(Ok(0));
-            }
-            Pin::new(&mut *io.borrow_mut()).poll_read(cx, room)
+        let (io, handle, watch) = (self.io, self.handle, &mut self.watch);
+        let reading = poll_fn(|cx| match watch.poll_read(io, cx, room) {
+            Poll::Pending if idle && handle.is_draining() => Poll::Ready(Ok(0)),
+            read => read,
         });
         self.alarm.limit(at, reading).await
     }
@@ -166,7 +172,7 @@ impl Connection<'_> {
     /// Answers the request whose head lies in the buffer, and moves to the front what is behind it.
     async fn exchange<V: Service>(&mut self, head: Range<usize>, service: &V) -> Next {
         let Some((before, behind)) = self.buf.split_at_mut_checked(head.end) else {
-            return Next::Close;
+            return Next::Drop;
         };
         let request = match RequestHead::parse(before.get(head.start..).unwrap_or_default()) {
             Ok(head) => Request { head, peer: self.handle.peer() },
@@ -176,6 +182,7 @@ impl Connection<'_> {
         let mut sender = Sender::new(&link, self.handle, &mut self.alarm, &mut self.watch);
         let next = answer(&mut sender, &request, service).await;
         let unread = link.unread();
+        self.used = true;
         let offset = |at: usize| head.end.saturating_add(at);
         self.filled = unread.len();
         self.buf.copy_within(offset(unread.start)..offset(unread.end), 0);
@@ -192,13 +199,8 @@ impl Connection<'_> {
         let _gone = sender.send(text.get(..len).unwrap_or_default()).await;
     }
 
-    /// Tells the client that nothing more comes.
-    async fn shut(&mut self) {
-        let _gone = poll_fn(|cx| Pin::new(&mut *self.io.borrow_mut()).poll_close(cx)).await;
-    }
-
-    /// Lets the client finish for a while, so that it reads its answer: closing a socket with bytes
-    /// unread resets the connection and drops what the client has not read.
+    /// Tells the client that nothing more comes, and lets it finish for a while: closing a socket
+    /// with bytes unread resets the connection, and the client may lose its answer.
     async fn linger(&mut self) {
         let at = later(Instant::now(), LINGER);
         let io = self.io;
@@ -232,16 +234,15 @@ async fn answer<V: Service>(sender: &mut Sender<'_>, request: &Request<'_>, serv
         });
         sender.watch.over(sender.link, work).await
     };
-    let Some((mut reply, mut buffer)) = answered else { return Next::Close };
+    let Some((mut reply, mut buffer)) = answered else { return Next::Drop };
     let buf = buffer.as_mut();
     let keep = server::keeps_alive(head) && body.is_discardable();
     let sent = send(sender, request, &mut reply, buf, keep).await;
     service.sent(request.peer, reply.status, sent.is_ok());
     match sent {
         Ok(true) if discard(&mut body, buf).await => Next::Keep,
-        Ok(false) if body.is_done() => Next::Close,
-        Ok(_) => Next::Linger,
-        Err(Cut) => Next::Close,
+        Ok(_) => Next::Close,
+        Err(Cut) => Next::Drop,
     }
 }
 

@@ -52,6 +52,11 @@ impl<'a> Link<'a> {
         let tail = self.tail.borrow();
         tail.start..tail.end
     }
+
+    fn is_full(&self) -> bool {
+        let tail = self.tail.borrow();
+        tail.start < tail.end && tail.end >= tail.buf.len()
+    }
 }
 
 /// What a body needs of its connection; hides one lifetime of [`Link`].
@@ -285,9 +290,12 @@ impl Drop for Reading<'_> {
 }
 
 /// Looks whether the client is still there, only when its socket has something to say.
+///
+/// All reads of a connection but those of bodies wait with the bell's waker: to replace one waker
+/// with another would wake the task for nothing. While the bell is silent, the socket will ring it.
 #[derive(Default)]
 pub(crate) struct Watch {
-    bell: Option<Arc<Bell>>,
+    bell: Option<(Arc<Bell>, Waker)>,
 }
 
 /// Wakes the connection's task, and tells that it was the socket that did.
@@ -308,6 +316,32 @@ impl Wake for Bell {
 }
 
 impl Watch {
+    /// The bell of the task that `cx` wakes; a new one has rung.
+    fn bell(&mut self, cx: &Context<'_>) -> &(Arc<Bell>, Waker) {
+        let known = self.bell.take().filter(|(bell, _)| bell.task.will_wake(cx.waker()));
+        self.bell.insert(known.unwrap_or_else(|| {
+            let bell = Arc::new(Bell { rung: AtomicBool::new(true), task: cx.waker().clone() });
+            (bell.clone(), Waker::from(bell))
+        }))
+    }
+
+    /// Reads from the socket so that it rings the bell.
+    pub(crate) fn poll_read(
+        &mut self,
+        io: &RefCell<dyn Stream + '_>,
+        cx: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let (bell, waker) = self.bell(cx);
+        bell.rung.store(false, Ordering::Release);
+        let mut cx = Context::from_waker(waker);
+        let read = Pin::new(&mut *io.borrow_mut()).poll_read(&mut cx, out);
+        if read.is_ready() {
+            bell.rung.store(true, Ordering::Release);
+        }
+        read
+    }
+
     /// Runs `work`; `None` if the client goes away before it is done. What the client sends
     /// meanwhile is kept in the tail, and left in the socket once that is full.
     pub(crate) async fn over<F: Future>(
@@ -315,7 +349,6 @@ impl Watch {
         link: &Link<'_>,
         mut work: Pin<&mut F>,
     ) -> Option<F::Output> {
-        self.look_again();
         poll_fn(|cx| match work.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
             Poll::Pending => self.poll_gone(link, cx).map(|()| None),
@@ -323,32 +356,20 @@ impl Watch {
         .await
     }
 
-    /// Another wait on the socket may have taken the bell's place.
-    fn look_again(&self) {
-        if let Some(bell) = &self.bell {
-            bell.rung.store(true, Ordering::Release);
-        }
-    }
-
     fn poll_gone(&mut self, link: &Link<'_>, cx: &mut Context<'_>) -> Poll<()> {
         if link.reading.get() {
             return Poll::Pending;
         }
-        let bell = match &self.bell {
-            Some(bell) if bell.task.will_wake(cx.waker()) => bell.clone(),
-            _ => {
-                let task = cx.waker().clone();
-                let bell = Arc::new(Bell { rung: AtomicBool::new(true), task });
-                self.bell = Some(bell.clone());
-                bell
-            }
-        };
+        let (bell, waker) = self.bell(cx);
         if !bell.rung.swap(false, Ordering::AcqRel) && !link.read.take() {
             return Poll::Pending;
         }
-        let waker = Waker::from(bell);
-        let mut cx = Context::from_waker(&waker);
+        let mut cx = Context::from_waker(waker);
         loop {
+            if link.is_full() {
+                bell.rung.store(true, Ordering::Release);
+                return Poll::Pending;
+            }
             match ready!(link.poll_fill(&mut cx)) {
                 Ok(0) | Err(_) => return Poll::Ready(()),
                 Ok(_) => {}

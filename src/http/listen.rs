@@ -192,7 +192,7 @@ fn clear_dead_socket(path: &Path) -> io::Result<()> {
 /// When the table is full, the longest-idle connection closes for a newcomer, else newcomers wait
 /// in the backlog.
 pub async fn listen<'a, V: Service + 'a>(
-    executor: &Rc<LocalExecutor<'a>>,
+    executor: &LocalExecutor<'a>,
     listener: Rc<Listener>,
     table: Rc<ConnectionTable>,
     service: Rc<V>,

@@ -18,9 +18,9 @@ use crate::limits;
 /// The time limits of a served connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerLimits {
-    /// From the first byte of a head to its last.
+    /// From the first byte of a head to its last; the first request must begin within it, too.
     pub header: Duration,
-    /// Between two requests, and before the first.
+    /// Between two requests.
     pub idle: Duration,
     /// From the first read of a body to its last.
     pub body: Duration,
@@ -45,7 +45,9 @@ impl Default for ServerLimits {
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// No byte of a request has come.
+    /// No byte of its first request has come. It never gives way: its request may be on its way.
+    New,
+    /// No byte of a further request has come.
     Idle,
     /// A head has begun.
     Head,
@@ -123,7 +125,7 @@ impl ConnectionTable {
         }
         let connection = Rc::new(Connection {
             peer,
-            phase: Cell::new(Phase::Idle),
+            phase: Cell::new(Phase::New),
             since: Cell::new(Instant::now()),
             taken: Cell::new(0),
             ended: Cell::new(false),
@@ -149,7 +151,8 @@ impl ConnectionTable {
         self.freed.listen()
     }
 
-    /// Ends the connection that has been without a request for longest; whether there was one.
+    /// Ends the kept-alive connection that has been without a request for longest; whether there was
+    /// one.
     pub fn close_longest_idle(&self) -> bool {
         let idle = |one: &&Rc<Connection>| one.phase.get() == Phase::Idle && !one.ended.get();
         let all = self.all.borrow();

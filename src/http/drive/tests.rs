@@ -84,6 +84,12 @@ impl Service for Echo {
                 }
                 pieces = vec![pieces.concat()];
             }
+            "/some-then-wait" => {
+                let _guard = OnDrop(self.cancelled.clone());
+                body.read(&mut [0; 2]).await.unwrap();
+                let _given_up = poll_once(body.read(&mut [0; 9])).await;
+                std::future::pending::<()>().await;
+            }
             "/big" => pieces = vec![vec![b'x'; 100_000], vec![b'y'; 10]],
             "/pieces" | "/broken" => pieces = vec![b"up 1\n".to_vec(), b"up 2\n".to_vec()],
             _ => {}
@@ -325,10 +331,44 @@ fn a_client_that_goes_away_cancels_its_request() {
 }
 
 #[test]
+fn a_client_that_goes_away_is_missed_behind_a_body_half_read() {
+    let framings = ["Content-Length: 3\r\n\r\nab", "Transfer-Encoding: chunked\r\n\r\n2\r\nab"];
+    for framing in framings {
+        let scene = Scene::new(limits());
+        let cancelled = scene.service.cancelled.clone();
+        smol::block_on(scene.play(async |client| {
+            let wire = format!("PUT /some-then-wait HTTP/1.1\r\nHost: x\r\n{framing}");
+            client.write_all(wire.as_bytes()).await.unwrap();
+            smol::future::yield_now().await;
+        }));
+        assert!(cancelled.get(), "{framing}");
+    }
+}
+
+#[test]
+fn a_request_that_fills_the_buffer_is_answered_while_the_client_waits() {
+    let mut wire = b"PUT /body HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nX: ".to_vec();
+    wire.resize(HEAD - 4, b'x');
+    wire.extend_from_slice(b"\r\n\r\n");
+    let body = "y".repeat(3000);
+    wire.extend_from_slice(format!("bb8\r\n{body}\r\n0\r\n\r\n").as_bytes());
+    wire.extend_from_slice(b"GET /close HTTP/1.1\r\nHost: x\r\n\r\n");
+    let (got, _) = talk(&wire);
+    assert_eq!(got, [ok(&body, ""), ok("/close", "Connection: close\r\n")].concat());
+}
+
+#[test]
 fn time_limits_end_a_connection() {
     let short = Duration::from_millis(20);
-    let cases: [(&str, ServerLimits, &[u8], &str); 3] = [
-        ("idle", ServerLimits { idle: short, ..limits() }, b"", ""),
+    let cases: [(&str, ServerLimits, &[u8], &str); 5] = [
+        ("new", ServerLimits { header: short, ..limits() }, b"", ""),
+        ("new, idle", ServerLimits { idle: short, ..limits() }, b"", ""),
+        (
+            "idle",
+            ServerLimits { idle: short, ..limits() },
+            b"HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n",
+            "HTTP/1.1 200 OK",
+        ),
         (
             "head",
             ServerLimits { header: short, ..limits() },
@@ -372,9 +412,12 @@ fn the_table_ends_a_connection_from_outside() {
     smol::block_on(async {
         let mut serving = std::pin::pin!(serve(server, &handle, &service));
         assert!(poll_once(&mut serving).await.is_none());
+        assert!(!table.close_longest_idle(), "its first request may be on its way");
+        client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert!(poll_once(&mut serving).await.is_none());
         assert!(table.close_longest_idle());
         serving.as_mut().await;
-        assert_eq!(read_all(&mut client).await, "");
+        assert_eq!(read_all(&mut client).await, ok("/a", ""));
     });
 }
 
@@ -391,14 +434,33 @@ fn draining_ends_idle_connections_at_once_and_others_behind_their_answer() {
 
     let Scene { mut client, server, table, service } = Scene::new(limits());
     let handle = table.admit(Peer::Unix).unwrap();
+    table.drain();
+    let got = smol::block_on(async {
+        client.write_all(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let reading = async {
+            let got = read_all(&mut client).await;
+            drop(client);
+            got
+        };
+        zip(Box::pin(serve(server, &handle, &service)), reading).await.1
+    });
+    assert_eq!(got, ok("/a", "Connection: close\r\n"));
+
+    let Scene { mut client, server, table, service } = Scene::new(limits());
+    let handle = table.admit(Peer::Unix).unwrap();
     smol::block_on(async {
         let mut serving = std::pin::pin!(serve(server, &handle, &service));
         client.write_all(b"GET /a HTTP/1.1\r\n").await.unwrap();
         assert!(poll_once(&mut serving).await.is_none());
         table.drain();
         client.write_all(b"Host: x\r\n\r\n").await.unwrap();
-        serving.as_mut().await;
-        assert_eq!(read_all(&mut client).await, ok("/a", "Connection: close\r\n"));
+        let reading = async {
+            let got = read_all(&mut client).await;
+            drop(client);
+            got
+        };
+        let (got, ()) = zip(reading, serving).await;
+        assert_eq!(got, ok("/a", "Connection: close\r\n"));
     });
 }
 

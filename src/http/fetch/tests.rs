@@ -373,3 +373,26 @@ fn few_idle_connections_are_kept_for_a_place() {
         assert_eq!(client.idle(), FETCHES_KEPT - 1);
     });
 }
+
+#[test]
+fn a_fetch_takes_little_memory_besides_its_buffer() {
+    let target = Target::parse("http://a/").unwrap();
+    let client = Client::new();
+    let asked = Outgoing::get(&target);
+    let size = std::mem::size_of_val(&client.get(&asked));
+    assert!(size <= 2048, "{size}");
+    assert!(std::mem::size_of::<Response>() <= 512, "{}", std::mem::size_of::<Response>());
+}
+
+#[test]
+fn a_buffer_is_used_again() {
+    let upstream = Upstream::new();
+    let client = Client::new();
+    let place =
+        Place { shared: client.0.clone(), authority: upstream.url("/").authority().clone() };
+    for count in [1, FETCH_BUFFERS, FETCH_BUFFERS + 1] {
+        let lent: Vec<_> = (0..count).map(|_| HeadBuffer::new(place.clone())).collect();
+        drop(lent);
+        assert_eq!(client.0.buffers.borrow().len(), count.min(FETCH_BUFFERS));
+    }
+}
