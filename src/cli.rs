@@ -244,7 +244,11 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, Early
     let words = rewrite(words).map_err(|word| {
         usage(&[], format_args!("\"{}\" is not UTF-8", word.to_string_lossy().escape_debug()))
     })?;
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if words.first() == Some(&"lint") {
+        // Standard input is what is read without a file; argh would take `-` for a flag.
+        words.retain(|word| *word != "-");
+    }
     let typed = Typed::from_args(&[PROGRAM], &words).map_err(|early| match early.status {
         Ok(()) => Early::Answer(early.output),
         Err(()) => usage(&words, one_line(&early.output, &words)),

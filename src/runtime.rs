@@ -100,7 +100,7 @@ struct Door {
     listener: Rc<Listener>,
     entry: Rc<Entry>,
     /// Accepts until dropped.
-    _accepting: Task<()>,
+    accepting: Task<()>,
 }
 
 /// What connections of one address ask: the server of the configuration in use.
@@ -150,13 +150,21 @@ pub async fn run(engine: Rc<Engine>, plan: Plan, origin: Origin) -> Result<(), L
         doors: RefCell::default(),
         ending: Cell::new(false),
     });
+    // Before anybody can know that we are there.
+    let signals = Signals::new([Signal::Term, Signal::Int, Signal::Hup]);
     runtime.adopt(plan)?;
     let executor = Rc::clone(&runtime.engine.executor);
     let client = runtime.engine.client.clone();
     let _tending = executor.spawn(async move { client.tend().await });
     let watched = Rc::clone(&runtime);
     let _pressing = executor.spawn(async move { watched.press_slow_readers().await });
-    runtime.heed_signals().await;
+    match signals {
+        Ok(signals) => runtime.heed(signals).await,
+        Err(error) => {
+            log::error!("signals cannot be heeded: {error}");
+            std::future::pending().await
+        }
+    }
     runtime.end().await;
     Ok(())
 }
@@ -172,8 +180,9 @@ fn server_limits(limits: &config::Limits) -> ServerLimits {
 }
 
 impl Runtime {
-    /// Puts `plan` to use, whole or not at all: what it adds is bound first.
-    fn adopt(self: &Rc<Self>, plan: Plan) -> Result<(), LoadError> {
+    /// Puts `plan` to use, whole or not at all: what it adds is bound first. Returns the addresses
+    /// that it no longer has.
+    fn adopt(self: &Rc<Self>, plan: Plan) -> Result<Vec<Door>, LoadError> {
         let sources = self.sources(&plan)?;
         let servers: Vec<_> = plan
             .servers
@@ -206,14 +215,10 @@ impl Runtime {
                 doors.push(self.open(listen, listener, Rc::clone(server)));
             }
         }
-        for door in &old {
-            door.entry.closing.set(true);
-            log::info!("no longer listening on {}", door.listener.address());
-        }
         self.doors.replace(doors);
         self.apply_limits(&plan);
         self.generation.replace(Generation { plan, sources });
-        Ok(())
+        Ok(old)
     }
 
     /// The sources of `plan`; what is remembered of those that were there before lives on.
@@ -256,7 +261,7 @@ impl Runtime {
             async move { accept(&for_connections, listener, table, entry).await }
         };
         log::info!("listening on {}", listener.address());
-        Door { listen, listener, entry, _accepting: executor.spawn(accepting) }
+        Door { listen, listener, entry, accepting: executor.spawn(accepting) }
     }
 
     /// While scrapes wait for memory, those who hold it without taking their replies are cut off,
@@ -274,17 +279,10 @@ impl Runtime {
     }
 
     /// Returns when the program is to end.
-    async fn heed_signals(self: &Rc<Self>) {
-        let mut signals = match Signals::new([Signal::Term, Signal::Int, Signal::Hup]) {
-            Ok(signals) => signals,
-            Err(error) => {
-                log::error!("signals cannot be heeded: {error}");
-                return std::future::pending().await;
-            }
-        };
+    async fn heed(self: &Rc<Self>, mut signals: Signals) {
         while let Some(signal) = signals.next().await {
             match signal {
-                Ok(Signal::Hup) => drop(self.read_again()),
+                Ok(Signal::Hup) => drop(self.read_again().await),
                 Ok(_) => return,
                 Err(error) => log::warn!("a signal was lost: {error}"),
             }
@@ -295,7 +293,7 @@ impl Runtime {
     async fn end(&self) {
         log::info!("ending: waiting for {} connections", self.connections.count());
         self.ending.set(true);
-        self.doors.take();
+        close(self.doors.take()).await;
         self.connections.drain();
         let late = async {
             Timer::after(DRAIN).await;
@@ -304,11 +302,12 @@ impl Runtime {
         self.connections.close_all();
     }
 
-    fn read_again(self: &Rc<Self>) -> Result<(), String> {
+    async fn read_again(self: &Rc<Self>) -> Result<(), String> {
         let read = self.origin.load().and_then(|plan| self.adopt(plan));
         self.engine.metrics.reloaded(read.is_ok());
         match read {
-            Ok(()) => {
+            Ok(gone) => {
+                close(gone).await;
                 log::info!("configuration reloaded");
                 Ok(())
             }
@@ -328,6 +327,15 @@ impl Runtime {
             Some(folder) => text.replace(&format!("{folder}/"), ""),
             None => text,
         }
+    }
+}
+
+/// Stops listening. Connections end behind their next reply.
+async fn close(doors: Vec<Door>) {
+    for door in doors {
+        door.entry.closing.set(true);
+        door.accepting.cancel().await;
+        log::info!("no longer listening on {}", door.listener.address());
     }
 }
 
@@ -360,8 +368,8 @@ impl Program for Rc<Runtime> {
         !self.ending.get()
     }
 
-    fn reload(&self) -> Result<(), String> {
-        self.read_again()
+    async fn reload(&self) -> Result<(), String> {
+        self.read_again().await
     }
 }
 

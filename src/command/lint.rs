@@ -2,14 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli;
 use crate::exposition::lint::{Finding, Linter};
 
 pub(super) fn run(typed: &cli::Lint) -> ExitCode {
-    let file = typed.file.as_deref().filter(|file| *file != Path::new("-"));
+    let file = typed.file.as_deref();
     let name = file.map_or_else(|| "-".into(), |file| file.display().to_string());
     let mut out = BufWriter::new(io::stdout().lock());
     let judged = match file {

@@ -84,7 +84,11 @@ async fn page(
     let watch = Watch::new(label);
     match &named.place {
         Place::StandardInput => read(io::stdin().lock(), &watch, budget, limits),
-        Place::File(path) => read(File::open(path)?, &watch, budget, limits),
+        Place::File(path) => {
+            let named = |error: Failure| format!("{}: {error}", path.display());
+            let file = File::open(path).map_err(|error| named(error.into()))?;
+            read(file, &watch, budget, limits).map_err(|error| named(error).into())
+        }
         Place::Url(url) => {
             let found = config::Found { name: named.name.to_string(), url: url.to_string() };
             let mut plan = config::Source::found(&found, limits.body);

@@ -23,6 +23,10 @@ pub const LAST: &[u8] = b"0\r\n\r\n";
 /// The largest chunk of ours: what four hexadecimal digits can say.
 pub const LARGEST: usize = 0xffff;
 
+/// Bytes that each chunk adds to what extensions may take, so that a long body may have short ones
+/// on every chunk; Go allows as much.
+const EXTRA_EARNED: usize = 16;
+
 /// How much a step took and made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -135,8 +139,10 @@ impl Decoder {
             (State::Size | State::Blank | State::Extension, b'\r') => State::SizeEnd,
             (State::Size, _) => {
                 let digit = hex(byte).ok_or(Fault::ChunkSize)?;
+                // Zeros in front of a size could go on for ever.
+                let padding = self.left == 0;
                 self.left = shift_in(self.left, digit).ok_or(Fault::ChunkSize)?;
-                State::Size
+                if padding { self.spend(State::Size)? } else { State::Size }
             }
             (State::Blank, _) => return Err(Fault::ChunkSize),
             (State::Extension, _) if is_text(byte) => self.spend(State::Extension)?,
@@ -144,7 +150,10 @@ impl Decoder {
             (State::SizeEnd, b'\n') => State::Data,
             (State::Extension | State::SizeEnd, _) => return Err(Fault::ChunkSize),
             (State::DataReturn, b'\r') => State::DataFeed,
-            (State::DataFeed, b'\n') => State::SizeFirst,
+            (State::DataFeed, b'\n') => {
+                self.spare = self.spare.saturating_add(EXTRA_EARNED).min(HEAD);
+                State::SizeFirst
+            }
             (State::DataReturn | State::DataFeed, _) => return Err(Fault::ChunkEnd),
             (State::TrailerFirst, b'\r') => State::LastFeed,
             (State::Trailer, b'\r') => State::TrailerEnd,

@@ -64,7 +64,7 @@ pub struct ConnectionTable {
     capacity: Cell<usize>,
     limits: Cell<ServerLimits>,
     draining: Cell<bool>,
-    /// Told when a connection ends.
+    /// Told when a connection ends, or has become idle and could.
     freed: Event,
 }
 
@@ -75,6 +75,8 @@ struct Connection {
     since: Cell<Instant>,
     /// Bytes taken of the answer that is being sent.
     taken: Cell<usize>,
+    /// When it last took some of it.
+    moved: Cell<Instant>,
     ended: Cell<bool>,
     draining: Cell<bool>,
     waker: RefCell<Option<Waker>>,
@@ -128,6 +130,7 @@ impl ConnectionTable {
             phase: Cell::new(Phase::New),
             since: Cell::new(Instant::now()),
             taken: Cell::new(0),
+            moved: Cell::new(Instant::now()),
             ended: Cell::new(false),
             draining: Cell::new(self.draining.get()),
             waker: RefCell::new(None),
@@ -161,7 +164,8 @@ impl ConnectionTable {
     }
 
     /// Ends the connection that takes its answer slowest, of those that have been at it for
-    /// `min_age`; whether there was one.
+    /// `min_age` and take less than the limits' `take_rate`; whether there was one. One that has
+    /// taken nothing for `min_age` counts as taking nothing at all, whatever the kernel took first.
     pub fn close_slowest_reader(&self, min_age: Duration) -> bool {
         let now = Instant::now();
         let age = |one: &Connection| now.saturating_duration_since(one.since.get());
@@ -169,12 +173,15 @@ impl ConnectionTable {
             one.phase.get() == Phase::Writing && !one.ended.get() && age(one) >= min_age
         };
         let rate = |one: &&Rc<Connection>| {
-            let millis = age(one).as_millis().max(1);
-            let taken = u128::try_from(one.taken.get()).unwrap_or(u128::MAX);
-            taken.saturating_mul(1000).checked_div(millis)
+            let stalled = now.saturating_duration_since(one.moved.get()) >= min_age;
+            let taken = if stalled { 0 } else { one.taken.get() };
+            let taken = u128::try_from(taken).unwrap_or(u128::MAX);
+            taken.saturating_mul(1000).checked_div(age(one).as_millis()).unwrap_or(u128::MAX)
         };
         let all = self.all.borrow();
-        let slowest = all.iter().filter(writing).min_by_key(rate);
+        let enough = u128::try_from(self.limits().take_rate).unwrap_or(u128::MAX);
+        let slow = |one: &&Rc<Connection>| writing(one) && rate(one) < enough;
+        let slowest = all.iter().filter(slow).min_by_key(rate);
         slowest.map(|one| one.end()).is_some()
     }
 
@@ -247,11 +254,17 @@ impl ConnectionHandle {
     pub fn enter(&self, phase: Phase, now: Instant) {
         self.connection.phase.set(phase);
         self.connection.since.set(now);
+        self.connection.moved.set(now);
         self.connection.taken.set(0);
+        if phase == Phase::Idle {
+            // It may give way now to one who waits for room.
+            self.table.freed.notify(usize::MAX);
+        }
     }
 
     /// The peer has taken this many bytes more of its answer.
     pub fn take(&self, len: usize) {
+        self.connection.moved.set(Instant::now());
         let taken = &self.connection.taken;
         taken.set(taken.get().saturating_add(len));
     }

@@ -36,7 +36,7 @@ pub(super) fn scrape_budget(value: &str, cap: Duration) -> Result<Duration, BadT
     if !seconds.is_finite() || seconds <= 0.0 {
         return Err(BadTimeout);
     }
-    let whole = Duration::try_from_secs_f64(seconds).unwrap_or(cap);
+    let whole = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
     let left = whole.checked_sub(REPLY_MARGIN).filter(|left| !left.is_zero()).unwrap_or(whole);
     Ok(left.min(cap))
 }

@@ -55,12 +55,12 @@ pub trait Program {
     /// Whether it takes requests: not while it ends.
     fn is_ready(&self) -> bool;
 
-    /// Reads the configuration again.
+    /// Reads the configuration again; what it no longer has is closed when this returns.
     ///
     /// # Errors
     ///
     /// What is wrong with it; the one in use stays.
-    fn reload(&self) -> Result<(), String>;
+    fn reload(&self) -> impl Future<Output = Result<(), String>>;
 }
 
 impl Server {
@@ -103,7 +103,7 @@ impl Server {
     pub async fn answer(
         self: &Rc<Self>,
         engine: &Rc<Engine>,
-        program: &dyn Program,
+        program: &impl Program,
         request: &Request<'_>,
     ) -> Reply<Body> {
         let start = Instant::now();
@@ -142,7 +142,7 @@ impl Server {
     async fn reply(
         self: &Rc<Self>,
         engine: &Rc<Engine>,
-        program: &dyn Program,
+        program: &impl Program,
         (request, asked): (&Request<'_>, Option<Asked<'_>>),
         start: Instant,
     ) -> Result<Reply<Body>, Refusal> {
@@ -164,7 +164,7 @@ impl Server {
             Asked::Healthy => Ok(Reply::new(200, TEXT, Body::text("healthy\n"))),
             Asked::Ready if program.is_ready() => Ok(Reply::new(200, TEXT, Body::text("ready\n"))),
             Asked::Ready => Err(Refusal::unavailable("the program is ending".into())),
-            Asked::Reload => reload(program, request),
+            Asked::Reload => reload(program, request).await,
         }
     }
 
@@ -222,7 +222,7 @@ impl Server {
 
 /// Reads the configuration again for those who may ask for it: this machine, and no web page that
 /// happens to be open on it.
-fn reload(program: &dyn Program, request: &Request<'_>) -> Result<Reply<Body>, Refusal> {
+async fn reload(program: &impl Program, request: &Request<'_>) -> Result<Reply<Body>, Refusal> {
     if request.head.fields().text("Origin").is_some() {
         return Err(Refusal::new(403, "a web page may not reload the configuration".into()));
     }
@@ -231,6 +231,6 @@ fn reload(program: &dyn Program, request: &Request<'_>) -> Result<Reply<Body>, R
             "the configuration is reloaded from this machine only: loopback or a Unix socket";
         return Err(Refusal::new(403, rule.into()));
     }
-    program.reload().map_err(|error| Refusal::new(500, error))?;
+    program.reload().await.map_err(|error| Refusal::new(500, error))?;
     Ok(Reply::new(200, TEXT, Body::text("configuration reloaded\n")))
 }

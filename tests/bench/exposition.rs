@@ -3,7 +3,13 @@
 //! Each line is the best of many rounds over one page, in bytes of input per second. With
 //! `--once CASE PAGE` a case runs exactly once over a page, so that
 //! `valgrind --tool=callgrind` can count its instructions.
-#![allow(missing_docs, clippy::all, clippy::too_many_lines, clippy::unwrap_used, clippy::print_stdout)]
+#![allow(
+    missing_docs,
+    clippy::all,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    clippy::print_stdout
+)]
 #![allow(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)]
 
 use std::hint::black_box;

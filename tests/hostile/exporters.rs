@@ -114,7 +114,8 @@ fn a_line_longer_than_a_block_is_refused() {
         assert_left_out(name, &Exporter::serving(&text), "line_too_long");
     }
     let longest = format!("y{{a=\"{}\"}} 1\n", "b".repeat(15_000));
-    let daemon = Setup::merging(&[&Exporter::serving(&longest)]).start();
+    let exporter = Exporter::serving(&longest);
+    let daemon = Setup::merging(&[&exporter]).start();
     assert_eq!(daemon.get("/merged").status, 200, "15 000 bytes fit");
 }
 
@@ -152,7 +153,7 @@ fn a_redirect_loop_ends() {
     assert_left_out("a circle", &circle, "redirect");
     assert_eq!(circle.requests(), 6, "the first and five more");
     let nowhere = Exporter::answering(reply("302 Found", &[], ""));
-    assert_left_out("no Location", &nowhere, "redirect");
+    assert_left_out("no Location", &nowhere, "status");
     let nonsense = Exporter::answering(reply("302 Found", &[("Location", "http://[::1/")], ""));
     assert_left_out("a Location that is no URL", &nonsense, "redirect");
 }
@@ -174,7 +175,8 @@ fn bytes_after_a_body_are_not_the_next_answer() {
 #[test]
 fn an_upstreams_words_are_not_passed_on() {
     let evil = reply("500 <script>alert(1)</script>", &[("Set-Cookie", "a=b")], "<b>secret</b>");
-    let daemon = Setup::merging(&[&Exporter::answering(evil)]).start();
+    let exporter = Exporter::answering(evil);
+    let daemon = Setup::merging(&[&exporter]).start();
     let reply = daemon.get("/merged");
     assert_eq!(reply.status, 503);
     assert!(!reply.body.contains("script") && !reply.body.contains("secret"), "{}", reply.body);
@@ -187,7 +189,8 @@ fn an_upstreams_words_are_not_passed_on() {
 #[test]
 fn a_page_in_too_many_pieces_is_refused() {
     let text = "a 1\nb 1\n".repeat(35_000);
-    let daemon = Setup::merging(&[&Exporter::serving(&text)]).start();
+    let exporter = Exporter::serving(&text);
+    let daemon = Setup::merging(&[&exporter]).start();
     let reply = daemon.get("/merged");
     assert_eq!(reply.status, 503, "{} bytes of body", reply.body.len());
     let failures = [("source", "a"), ("reason", "too_fragmented")];

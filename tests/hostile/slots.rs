@@ -1,5 +1,6 @@
 //! More peers than there is room for: connection slots and file descriptors.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::common::exporter::{TEXT, ok};
@@ -63,18 +64,23 @@ fn a_crowd_that_says_nothing_keeps_nobody_out() {
 fn when_all_slots_are_busy_a_newcomer_waits() {
     let gate = Gate::new();
     let theirs = gate.clone();
+    let first = AtomicBool::new(true);
     let slow = Exporter::talking(move |conversation| {
         while conversation.request().is_some() {
-            theirs.wait();
+            if !first.swap(false, Ordering::SeqCst) {
+                theirs.wait();
+            }
             conversation.send(&ok(TEXT, GOOD));
         }
     });
     let daemon = Setup::merging(&[&slow]).limit("connections: 2").start();
+    // Once its size is known, two scrapes of it are under way at once.
+    assert_eq!(daemon.get("/merged").status, 200);
     let mut busy: Vec<Connection> = (0..2).map(|_| daemon.connect()).collect();
     for (number, client) in busy.iter_mut().enumerate() {
         client.ask(&format!("/merged?number={number}"));
     }
-    slow.wait_for_requests(2);
+    slow.wait_for_requests(3);
     let mut late = daemon.connect();
     late.ask("/-/healthy");
     assert_eq!(late.look(Duration::from_millis(300)), Seen::Nothing, "no slot for it");
