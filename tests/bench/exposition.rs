@@ -1,8 +1,8 @@
 //! How fast pages are lexed and merged: `cargo bench`.
 //!
-//! Each line is the best of many rounds over one page, in bytes of input per second. With
-//! `--once CASE PAGE` a case runs exactly once over a page, so that
-//! `valgrind --tool=callgrind` can count its instructions.
+//! Each number is the best of many rounds, in bytes of input per second. With `--once CASE PAGE` a
+//! case (`load`, `lex`, `merge`) runs exactly once over a page, so that `valgrind --tool=callgrind`
+//! can count its instructions; those of `load` are to be taken off.
 #![allow(
     missing_docs,
     clippy::all,
@@ -28,74 +28,54 @@ fn main() {
         && flag == "--once"
     {
         let page = page_named(page);
-        let bytes = run_once(case, &page);
-        println!("{case}: {bytes} bytes of input");
+        run_once(case, &[&page]);
+        println!("{case}: {} bytes of input", page.len());
         return;
     }
     println!(
-        "{:<22} {:>9} {:>9} {:>12} {:>14}",
+        "{:<28} {:>9} {:>7} {:>10} {:>12}",
         "page", "bytes", "lines", "lex MB/s", "merge MB/s"
     );
-    for name in ["node_exporter", "prometheus", "pushgateway", "exporter_exporter", "generated"] {
-        let page = page_named(name);
-        let lines = page.iter().filter(|&&b| b == b'\n').count();
-        let lex = best(page.len(), || run_once("lex", &page));
-        let merge = best(page.len(), || run_once("merge", &page));
-        println!("{name:<22} {:>9} {lines:>9} {lex:>12.0} {merge:>14.0}", page.len());
+    let names = ["node_exporter", "prometheus", "pushgateway", "exporter_exporter", "generated"];
+    let pages = names.map(page_named);
+    for (name, page) in names.iter().zip(&pages) {
+        measure(name, &[page]);
     }
-    let (a, b) = (page_named("node_exporter"), page_named("prometheus"));
-    let both = best(a.len() + b.len(), || {
-        let pool = Pool::new(64 << 20, 0);
-        let budget = pool.reserve();
-        let pages = [index(&a, &budget), index(&b, &budget)];
-        emit(&pages, &budget);
-        a.len() + b.len()
-    });
-    println!("node_exporter + prometheus, merged {both:>42.0}");
+    measure("node_exporter + prometheus", &[&pages[0], &pages[1]]);
+}
+
+fn measure(name: &str, pages: &[&[u8]]) {
+    let bytes: usize = pages.iter().map(|page| page.len()).sum();
+    let lines = pages.iter().flat_map(|page| page.iter()).filter(|&&b| b == b'\n').count();
+    let [lex, merge] = ["lex", "merge"].map(|case| best(case, pages, bytes));
+    println!("{name:<28} {bytes:>9} {lines:>7} {lex:>10.0} {merge:>12.0}");
 }
 
 /// Megabytes per second of the best of many rounds.
-fn best(bytes: usize, mut work: impl FnMut() -> usize) -> f64 {
+fn best(case: &str, pages: &[&[u8]], bytes: usize) -> f64 {
     let mut best = Duration::MAX;
     let begin = Instant::now();
     while begin.elapsed() < Duration::from_millis(1500) {
-        let start = Instant::now();
-        for _ in 0..(1 << 20) / bytes + 1 {
-            black_box(work());
-        }
-        best = best.min(start.elapsed() / ((1 << 20) / bytes + 1) as u32);
+        best = best.min(run_once(case, pages));
     }
     bytes as f64 / best.as_secs_f64() / 1e6
 }
 
-fn run_once(case: &str, page: &[u8]) -> usize {
-    thread_local!(static TEXT: std::cell::RefCell<Option<(usize, Pool, Budget, Rc<Text>)>> = Default::default());
-    let (pool, budget, text) = TEXT.with_borrow_mut(|text| {
-        if text.as_ref().is_none_or(|(len, ..)| *len != page.len()) {
-            let pool = Pool::new(64 << 20, 0);
-            let budget = pool.reserve();
-            let loaded = load(page, &budget);
-            *text = Some((page.len(), pool, budget, Rc::new(loaded)));
-        }
-        let (_, pool, budget, text) = text.as_ref().unwrap();
-        (pool.clone(), budget.clone(), Rc::clone(text))
-    });
-    match case {
-        "load" => {}
-        "lex" => {
-            let watch = Watch::new(["exporter_name"]);
-            let mut indexer = Indexer::new(Format::Text, &watch, 8192, &budget).unwrap();
-            while indexer.advance(text.blocks()).unwrap() {}
-            black_box(indexer.finish(Text::default()).unwrap().samples());
-        }
-        "merge" => {
-            let budget = pool.reserve();
-            let pages = [index(page, &budget)];
-            emit(&pages, &budget);
-        }
-        other => panic!("no case {other}: lex, merge or load"),
+/// Loads the pages into blocks, as a socket would, and times what is done with them then: `lex`
+/// checks and indexes them, `merge` also writes them as one page with a label on each sample.
+fn run_once(case: &str, pages: &[&[u8]]) -> Duration {
+    let pool = Pool::new(64 << 20, 0);
+    let budget = pool.reserve();
+    let texts: Vec<Text> = pages.iter().map(|page| load(page, &budget)).collect();
+    let start = Instant::now();
+    if case == "load" {
+        return start.elapsed();
     }
-    page.len()
+    let pages: Vec<_> = texts.into_iter().map(|text| index(text, &budget)).collect();
+    if case == "merge" {
+        emit(&pages, &budget);
+    }
+    start.elapsed()
 }
 
 fn load(page: &[u8], budget: &Budget) -> Text {
@@ -104,8 +84,7 @@ fn load(page: &[u8], budget: &Budget) -> Text {
     writer.finish().unwrap()
 }
 
-fn index(page: &[u8], budget: &Budget) -> Rc<Page> {
-    let text = load(page, budget);
+fn index(text: Text, budget: &Budget) -> Rc<Page> {
     let watch = Watch::new(["exporter_name"]);
     let mut indexer = Indexer::new(Format::Text, &watch, 8192, budget).unwrap();
     while indexer.advance(text.blocks()).unwrap() {}
