@@ -1,0 +1,345 @@
+//! The README against the program: its configurations load, and its tables name what there is, no
+//! more and no less.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use fanin::config::{self, ConfigError, Limits, Plan};
+use fanin::limits;
+use fanin::memory::Counters;
+use fanin::telemetry::metrics::{Metrics, Now, Scrape, SourceStats};
+
+const README: &str = include_str!("../README.md");
+
+/// The source files whose names the README repeats.
+const KEYS: &str = include_str!("../src/config/file.rs");
+const ERRORS: &str = include_str!("../src/source/error.rs");
+const PORTS: &str = include_str!("../src/source/discover.rs");
+
+/// The files that a YAML block may be; the first line says which.
+const FANIN: &str = "# fanin.yaml\n";
+const OTHERS: [&str; 3] = ["# prometheus.yml\n", "# reverse_exporter.yml\n", "# merger.yaml\n"];
+
+/// Begins the sentence between the two tables of metrics and of reasons.
+const REASONS: &str = "Why a source failed";
+
+/// The blocks of a language, without their fences.
+fn blocks(language: &str) -> Vec<&'static str> {
+    let begin = format!("```{language}\n");
+    let block = |rest: &'static str| &rest[..rest.find("```").unwrap()];
+    README.split(&begin).skip(1).map(block).collect()
+}
+
+/// The text below a heading, up to the next one of any level.
+fn section(heading: &str) -> &'static str {
+    let begin = format!("\n{heading}\n");
+    let (_, rest) =
+        README.split_once(&begin).unwrap_or_else(|| panic!("no heading {heading} in README.md"));
+    let ends = ["\n## ", "\n### "].into_iter().filter_map(|next| rest.find(next));
+    &rest[..ends.min().unwrap_or(rest.len())]
+}
+
+/// The first cells of the table rows that begin with code, without the backticks.
+fn code_cells(text: &'static str) -> BTreeSet<&'static str> {
+    let cell =
+        |line: &'static str| line.strip_prefix("| `")?.split_once("` |").map(|(cell, _)| cell);
+    text.lines().filter_map(cell).collect()
+}
+
+/// The row of the table below `heading` whose first cell is `key`.
+fn row(heading: &str, key: &str) -> &'static str {
+    let begin = format!("| `{key}` | ");
+    let row = section(heading).lines().find(|line| line.starts_with(&begin));
+    row.unwrap_or_else(|| panic!("no row for {key} below {heading}"))
+}
+
+/// Every word in double quotes.
+fn quoted(text: &str) -> BTreeSet<&str> {
+    text.split('"').skip(1).step_by(2).collect()
+}
+
+fn load(text: &str) -> Result<Plan, ConfigError> {
+    let environment = |_: &str| Some("secret".to_owned());
+    config::parse(text, Path::new("fanin.yaml"), &environment)
+}
+
+#[test]
+fn every_configuration_loads() {
+    let yaml = blocks("yaml");
+    let ours: Vec<&str> = yaml.iter().filter(|block| block.starts_with(FANIN)).copied().collect();
+    for block in &yaml {
+        let known = OTHERS.iter().chain([&FANIN]).any(|first| block.starts_with(first));
+        assert!(known, "the first line must say which file this is:\n{block}");
+    }
+    assert!(ours.len() >= 4, "{} configurations", ours.len());
+    for block in ours {
+        if let Err(error) = load(block) {
+            panic!("{error:#}\n{block}");
+        }
+    }
+}
+
+/// What the text blocks show as a message is one.
+#[test]
+fn the_quoted_fault_is_what_the_program_says() {
+    let first = *blocks("yaml").iter().find(|block| block.starts_with(FANIN)).unwrap();
+    let mistyped = first.replacen("[self, node,", "[self, nod,", 1);
+    let error = load(&mistyped).map(|_| ()).unwrap_err();
+    let said = format!("{error:#}");
+    assert!(README.contains(&format!("```text\n{}\n```", said.trim_end())), "{said}");
+}
+
+/// The names of the maps in `keys!`, built and refused.
+fn keys() -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
+    let (mut built, mut later) = (BTreeSet::new(), BTreeSet::new());
+    for map in KEYS.split("\nkeys! {").skip(1) {
+        let map = &map[..map.find("\n}").unwrap()];
+        let (fields, refused) = map.split_once("later: [").unwrap();
+        let field = |line: &'static str| line.strip_prefix("        ")?.split_once(':');
+        built.extend(fields.lines().filter_map(field).map(|(key, _)| key));
+        later.extend(quoted(&refused[..refused.find(']').unwrap()]));
+    }
+    assert!(built.len() > 20 && later.len() > 10, "{built:?} {later:?}");
+    (built, later)
+}
+
+#[test]
+fn every_key_is_in_the_table_and_no_other() {
+    let (built, later) = keys();
+    let last = |path: &'static str| path.rsplit('.').next().unwrap().trim_end_matches("[]");
+    let told: BTreeSet<&str> =
+        code_cells(section("## Configuration")).into_iter().map(last).collect();
+    assert_eq!(told, built);
+    for key in later {
+        assert!(section("## Not built yet").contains(&format!("`{key}`")), "{key}");
+    }
+}
+
+/// A source that has failed and one that has not, so that every family is on the page.
+fn own_page() -> String {
+    let (good, bad) = (SourceStats::default(), SourceStats::default());
+    let (at, took) = (Instant::now(), Duration::from_millis(1));
+    let scrape = Scrape { at, took, samples: 1, bytes: 1, failure: None };
+    good.record(scrape);
+    bad.record(Scrape { failure: Some("timeout"), ..scrape });
+    let metrics = Metrics::default();
+    metrics.request(&Rc::from("s"), &Rc::from("/"), 200, took);
+    let mut page = String::new();
+    let blocks = Counters { total: 1, used: 0, promised: 0, free: 1, kept: 0, waiting: 0 };
+    let sources = [("good", &good), ("bad", &bad)];
+    let now = Now { sources: &sources, server: "s", blocks, connections: 0 };
+    metrics.render(&now, &mut page).unwrap();
+    page
+}
+
+#[test]
+fn every_own_metric_is_in_the_table_with_its_type_and_no_other() {
+    let page = own_page();
+    let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let have: BTreeSet<(&str, &str)> = types.collect();
+    let metric = |line: &'static str| {
+        let (name, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
+        rest.split_once(" |").map(|(kind, _)| (name, kind))
+    };
+    let (table, _) = section("## Own metrics").split_once(REASONS).unwrap();
+    let told: BTreeSet<(&str, &str)> = table.lines().filter_map(metric).collect();
+    assert_eq!(told, have);
+    // Elsewhere in the text too.
+    let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    for word in README.split(|c| !letter(c)).filter(|word| word.starts_with("fanin_")) {
+        assert!(have.iter().any(|(name, _)| *name == word), "{word}");
+    }
+}
+
+#[test]
+fn every_reason_is_in_the_table() {
+    let (_, function) = ERRORS.split_once("fn reason").unwrap();
+    let reasons = quoted(&function[..function.find("\n    }\n").unwrap()]);
+    let (_, table) = section("## Own metrics").split_once(REASONS).unwrap();
+    assert_eq!(code_cells(table), reasons);
+}
+
+#[test]
+fn the_ports_of_discovery_are_told() {
+    let (_, listed) = section("## Commands").split_once("all at once, for 2 seconds: ").unwrap();
+    let mut told = BTreeSet::new();
+    for part in listed[..listed.find('.').unwrap()].split(',') {
+        let (first, last) = part.trim().split_once(" to ").unwrap_or((part.trim(), part.trim()));
+        told.extend(first.parse::<u16>().unwrap()..=last.parse().unwrap());
+    }
+    let (_, table) = PORTS.split_once("const WELL_KNOWN").unwrap();
+    let row = |line: &str| line.trim().strip_prefix('(')?.split_once(',')?.0.parse().ok();
+    let asked: BTreeSet<u16> = table.lines().filter_map(row).collect();
+    assert_eq!(told, asked);
+    assert!(!asked.is_empty() && !asked.contains(&limits::DEFAULT_PORT));
+}
+
+#[test]
+fn the_default_address_is_told() {
+    let address = Plan::loopback().to_string();
+    let address = address.strip_prefix("tcp://").unwrap();
+    assert_eq!(address, format!("127.0.0.1:{}", limits::DEFAULT_PORT));
+    for text in [format!("<http://{address}/metrics>"), format!("`{address}`")] {
+        assert!(README.contains(&text), "{text}");
+    }
+}
+
+/// `16KiB`, `8MiB`, as the configuration has it.
+fn size(bytes: usize) -> String {
+    match bytes.trailing_zeros() {
+        30.. => format!("{}GiB", bytes >> 30),
+        20.. => format!("{}MiB", bytes >> 20),
+        _ => format!("{}KiB", bytes >> 10),
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{}s", time.as_secs())
+}
+
+/// One row for each limit that the configuration changes: its default and its bounds.
+#[test]
+fn the_defaults_are_those_of_the_program() {
+    let default = Limits::default();
+    assert_eq!(default.kept, default.memory / 2);
+    let (memory, body) = (size(limits::DEFAULT_MEMORY), size(limits::DEFAULT_BODY));
+    let year = format!("above 0, {}d", limits::MAX_DURATION.as_secs() / 86_400);
+    let longest = seconds(limits::MAX_SCRAPE_TIMEOUT);
+    let memory_range = format!("{} to {}", size(limits::MIN_MEMORY), size(limits::MAX_MEMORY));
+    let rows = [
+        ("memory", format!("`{memory}` | {memory_range}")),
+        (
+            "body",
+            format!(
+                "`{body}`, or half of `memory` if that is less | {} to half of `memory`",
+                size(limits::BLOCK)
+            ),
+        ),
+        ("kept", "half of `memory` | `memory`".to_owned()),
+        ("families", format!("`{}` | {}", default.families, limits::MAX_FAMILIES)),
+        ("connections", format!("`{}` | {}", default.connections, limits::MAX_CONNECTIONS)),
+        ("header_timeout", format!("`{}` | {year}", seconds(default.header_timeout))),
+        ("idle_timeout", format!("`{}` | {year}", seconds(default.idle_timeout))),
+        ("body_timeout", format!("`{}` | {year}", seconds(default.body_timeout))),
+        ("write_timeout", format!("`{}` | {year}", seconds(default.write_timeout))),
+        ("scrape_timeout", format!("`{}` | {longest}", seconds(default.scrape_timeout))),
+    ];
+    for (key, end) in rows {
+        let key = format!("limits.{key}");
+        let row = row("## Configuration", &key);
+        assert!(row.ends_with(&format!(" | {end} |")), "{row}\nshould end with {end}");
+        assert!(section("## Limits").contains(&format!("| `{key}` | ")), "{key}");
+    }
+}
+
+/// A line of the README must hold both: what is limited, and how much of it.
+#[test]
+fn the_fixed_limits_are_those_of_the_program() {
+    use limits as l;
+    let (kib, s) = (
+        |bytes: usize| format!("{} KiB", bytes / 1024),
+        |time: Duration| format!("{} s", time.as_secs_f64()),
+    );
+    let head = format!("{}, {} fields", kib(l::HEAD), l::HEADERS);
+    let fixed = [
+        ("a line of a page", kib(l::BLOCK)),
+        ("runs of samples with one name in a page", l::RUNS.to_string()),
+        ("labels of a sample", l::LABELS.to_string()),
+        ("head of a request", head.clone()),
+        ("head of a source's answer", head),
+        ("1xx answers before a source's own", l::INTERIM_RESPONSES.to_string()),
+        ("redirects", l::REDIRECTS.to_string()),
+        ("time that a scraper may ask for", s(l::MAX_SCRAPE_TIMEOUT)),
+        ("kept back from the scraper's time for the reply", s(l::REPLY_MARGIN)),
+        ("speed at which a reply is taken, after `write_timeout`", kib(l::MIN_TAKE_RATE) + "/s"),
+        ("the same while scrapes wait for memory, after", s(l::SLOW_READER)),
+        ("body of a request", kib(l::DISCARD)),
+        ("a refused client goes on sending", s(l::LINGER)),
+        ("out of file descriptors", s(l::ACCEPT_PAUSE)),
+        ("replies under way when fanin ends", s(l::DRAIN)),
+        ("addresses of a name", l::ADDRESSES.to_string()),
+        ("one address, while others are left", s(l::CONNECT_SHARE)),
+        ("a name that was looked up", s(l::LOOKUP_KEPT)),
+        ("names remembered", l::LOOKUPS.to_string()),
+        ("idle connections to one source", l::FETCHES_KEPT.to_string()),
+        ("idle connections to all sources", l::FETCHES_IDLE.to_string()),
+        ("an idle connection to a source", s(l::FETCH_IDLE)),
+        ("a line of the log", kib(l::LOG_LINE)),
+        ("configuration file", format!("{} MiB", l::CONFIG_FILE >> 20)),
+        ("a file with a secret", kib(l::SECRET)),
+        ("a duration", format!("{} days", l::MAX_DURATION.as_secs() / 86_400)),
+    ];
+    for (what, much) in fixed {
+        assert!(section("## Limits").contains(&format!("\n| {what} | {much} |")), "{what}: {much}");
+    }
+    let failures = format!("used that long; a failure {}", s(l::LOOKUP_FAILURE_KEPT));
+    let reserve = format!("{} blocks are kept for fanin's own", l::RESERVED_BLOCKS);
+    let idle = format!("unused blocks beyond {} go back", l::IDLE_BLOCKS);
+    for text in [failures, reserve, idle] {
+        assert!(README.contains(&text), "{text}");
+    }
+}
+
+/// Limits of the configuration file, in the last cells of the table of keys.
+#[test]
+fn the_limits_of_the_file_are_those_of_the_program() {
+    use limits as l;
+    let rows = [
+        ("servers", format!("1 to {}", l::SERVERS)),
+        ("servers[].listen", format!("1 to {}", l::LISTENERS)),
+        ("servers[].listen[].address", format!("a socket's path: {} bytes", l::UNIX_PATH)),
+        ("servers[].routes", format!("{}; a path: {} bytes", l::ROUTES, l::ROUTE_PATH)),
+        ("….merge.label", format!("{} bytes", l::LABEL_NAME)),
+        ("sources", format!("{}; a name: {} bytes", l::SOURCES, l::SOURCE_NAME)),
+        ("sources.NAME.http.url", format!("{} bytes", l::URL)),
+        ("sources.NAME.http.headers", format!("{}, with those", l::SOURCE_HEADERS)),
+        ("sources.NAME.http.redirects", format!("{} in a row", l::REDIRECTS)),
+        ("sources.NAME.timeout", seconds(l::MAX_SCRAPE_TIMEOUT)),
+        (
+            "sources.NAME.labels",
+            format!("{}; a value: 1 to {} bytes", l::SOURCE_LABELS, l::LABEL_VALUE),
+        ),
+    ];
+    for (key, limit) in rows {
+        let last =
+            row("## Configuration", key).trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        assert!(last.starts_with(&limit), "{key}: {last}, not {limit}");
+    }
+}
+
+/// The flags and commands that help tells of are those of the tables.
+#[test]
+fn every_command_and_flag_is_told() {
+    let words = |line: &str| line.split_whitespace().map(Into::into).collect::<Vec<_>>();
+    let help = |line: &str| match fanin::cli::parse(words(line)) {
+        Err(fanin::cli::Early::Answer(text)) => text,
+        other => panic!("{line}: {other:?}"),
+    };
+    let listed = |text: &str, heading: &str| {
+        let (_, rest) = text.split_once(heading).unwrap();
+        let rows = rest.lines().skip(1).take_while(|line| line.starts_with("  "));
+        let rows = rows.filter(|line| !line.starts_with("   "));
+        rows.map(|row| row.split_whitespace().next().unwrap().trim_end_matches(',').to_owned())
+            .collect::<Vec<_>>()
+    };
+    let commands = listed(&help("--help"), "Commands:");
+    assert!(commands.len() >= 5, "{commands:?}");
+    for command in commands {
+        assert!(section("## Commands").contains(&format!("| `fanin {command}")), "{command}");
+        for flag in listed(&help(&format!("{command} --help")), "Options:") {
+            let told = [format!("`{flag} "), format!("{flag}`")];
+            let told = told.iter().any(|flag| section("## Commands").contains(flag));
+            assert!(told, "{command} {flag}");
+        }
+    }
+}
+
+/// `.ci/run` takes its test command from here.
+#[test]
+fn the_test_command_stands_on_a_line_of_its_own() {
+    let commands = README.lines().filter(|line| line.trim_start().starts_with("cargo test"));
+    assert_eq!(commands.collect::<Vec<_>>(), ["cargo test"]);
+}
