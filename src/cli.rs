@@ -121,6 +121,17 @@ pub struct Merge {
     pub on_conflict: OnConflict,
 }
 
+impl Merge {
+    /// A name that two pages have.
+    fn repeated(&self) -> Option<&str> {
+        let names = || self.pages.iter().map(|page| &*page.name);
+        names()
+            .enumerate()
+            .find(|(at, name)| names().take(*at).any(|other| other == *name))
+            .map(|(_, name)| name)
+    }
+}
+
 /// The label of a merge where nothing names another.
 const DEFAULT_LABEL: &str = "exporter_name";
 
@@ -210,7 +221,7 @@ impl Early {
                 if said.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             }
             Self::Usage(text) => {
-                complain(format_args!("{}\n", text.trim_end()));
+                complain(text.trim_end());
                 ExitCode::from(2)
             }
         }
@@ -230,9 +241,9 @@ pub fn say(text: impl fmt::Display) -> io::Result<()> {
     }
 }
 
-/// Writes to standard error, as far as there is one.
+/// Writes a line to standard error, as far as there is one.
 pub fn complain(text: impl fmt::Display) {
-    let _ = write!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// Reads the words behind the program's name.
@@ -257,6 +268,10 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, Early
         Typed { version: true, .. } => Err(Early::Answer(VERSION.to_owned())),
         Typed { command: Some(Command::Merge(merge)), .. } if merge.pages.is_empty() => {
             Err(usage(&words, "NAME=FILE_OR_URL is missing"))
+        }
+        Typed { command: Some(Command::Merge(merge)), .. } if merge.repeated().is_some() => {
+            let name = merge.repeated().unwrap_or_default();
+            Err(usage(&words, format_args!("\"{name}\" names two pages")))
         }
         Typed { command: Some(command), .. } => Ok(command),
         Typed { command: None, .. } => Err(Early::Usage(help())),

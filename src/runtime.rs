@@ -4,7 +4,9 @@
 //! and swaps it in; requests under way keep theirs until they are done.
 
 use std::cell::{Cell, RefCell};
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -25,6 +27,7 @@ use crate::http::table::{ConnectionTable, ServerLimits};
 use crate::limits::{DRAIN, MIN_TAKE_RATE, SLOW_READER};
 use crate::memory::Pool;
 use crate::outlet::{Body, Buffer, Program, Server};
+use crate::source::discover::discover;
 use crate::source::{Engine, Source, State};
 use crate::telemetry::log::Chain;
 use crate::telemetry::metrics::Metrics;
@@ -32,31 +35,41 @@ use crate::telemetry::metrics::Metrics;
 /// Where the configuration comes from, for the next reload.
 #[derive(Debug, Default)]
 pub struct Origin {
-    /// The file; without one there is nothing to reload.
+    /// The file; without one, exporters are discovered.
     pub file: Option<PathBuf>,
     /// What stands in place of the file's addresses.
     pub listen: Vec<Listen>,
 }
 
 impl Origin {
-    /// Reads the configuration.
+    /// Reads the configuration, if there is a file.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, on one line or, with `{:#}`, with the offending line of the file.
-    pub fn load(&self) -> Result<Plan, LoadError> {
-        let file = self.file.as_ref().ok_or(LoadError::NoFile)?;
+    /// What is wrong with it.
+    pub fn read(&self) -> Result<Option<Plan>, LoadError> {
+        let Some(file) = &self.file else { return Ok(None) };
         let mut plan = config::load(file).map_err(LoadError::Config)?;
         plan.listen_on(&self.listen).map_err(LoadError::Listen)?;
-        Ok(plan)
+        Ok(Some(plan))
+    }
+
+    /// What to do without a file: merge the exporters that answer on this machine now.
+    pub async fn discover(&self, engine: &Rc<Engine>) -> Plan {
+        let found = discover(engine).await;
+        for source in &found {
+            log::info!("found {} at {}", source.name, source.url);
+        }
+        if found.is_empty() {
+            log::info!("no exporter answers on 127.0.0.1: serving fanin's own metrics");
+        }
+        Plan::default_for(&found, &self.listen)
     }
 }
 
 /// Why a configuration cannot be used.
 #[derive(Debug)]
 pub enum LoadError {
-    /// The program was started without one.
-    NoFile,
     /// Something in it is wrong.
     Config(config::ConfigError),
     /// `--listen` does not say which server it means.
@@ -70,7 +83,6 @@ pub enum LoadError {
 impl std::fmt::Display for LoadError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::NoFile => f.write_str("there is no configuration file to read: see --config"),
             Self::Config(error) => std::fmt::Display::fmt(error, f),
             Self::Listen(error) => write!(f, "--listen: {error}"),
             Self::Bind(address, error) => write!(f, "listen {address}: {error}"),
@@ -197,7 +209,7 @@ impl Runtime {
             wanted.flat_map(|(plan, server)| plan.listen.iter().map(move |at| (at, server)));
         let mut bound = Vec::new();
         for (listen, _) in wanted.clone() {
-            if !self.doors.borrow().iter().any(|door| door.listen == *listen) {
+            if !self.doors.borrow().iter().any(|door| is_same_place(&door.listen, listen)) {
                 let listener = bind(listen).map_err(|e| LoadError::Bind(listen.clone(), e))?;
                 bound.push((listen.clone(), Rc::new(listener)));
             }
@@ -206,8 +218,12 @@ impl Runtime {
         let mut old = self.doors.take();
         let mut doors = Vec::new();
         for (listen, server) in wanted {
-            if let Some(at) = old.iter().position(|door| door.listen == *listen) {
-                let door = old.swap_remove(at);
+            if let Some(at) = old.iter().position(|door| is_same_place(&door.listen, listen)) {
+                let mut door = old.swap_remove(at);
+                if door.listen != *listen {
+                    set_mode(listen);
+                    door.listen = listen.clone();
+                }
                 door.entry.server.replace(Rc::clone(server));
                 doors.push(door);
             } else if let Some(at) = bound.iter().position(|(address, _)| address == listen) {
@@ -303,7 +319,11 @@ impl Runtime {
     }
 
     async fn read_again(self: &Rc<Self>) -> Result<(), String> {
-        let read = self.origin.load().and_then(|plan| self.adopt(plan));
+        let read = match self.origin.read() {
+            Ok(Some(plan)) => self.adopt(plan),
+            Ok(None) => self.adopt(self.origin.discover(&self.engine).await),
+            Err(error) => Err(error),
+        };
         self.engine.metrics.reloaded(read.is_ok());
         match read {
             Ok(gone) => {
@@ -353,6 +373,23 @@ fn bind(listen: &Listen) -> io::Result<Listener> {
         }
     }
     result
+}
+
+/// Whether one socket serves both: Unix sockets may differ in their permissions.
+fn is_same_place(one: &Listen, other: &Listen) -> bool {
+    match (one, other) {
+        (Listen::Unix { path, .. }, Listen::Unix { path: other, .. }) => path == other,
+        _ => one == other,
+    }
+}
+
+/// Gives the socket file of an address that stays the permissions it is to have now.
+fn set_mode(listen: &Listen) {
+    if let Listen::Unix { path, mode } = listen
+        && let Err(error) = std::fs::set_permissions(path, Permissions::from_mode(*mode))
+    {
+        log::error!("{listen}: its mode stays as it is: {error}");
+    }
 }
 
 /// Whether this machine has no IPv6.

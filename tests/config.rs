@@ -338,7 +338,7 @@ fn listen_flags_replace_the_only_server_s_addresses() {
     let mut plan_of_two = plan(two);
     plan_of_two.listen_on(&[]).unwrap();
     let refused = plan_of_two.listen_on(&flags).unwrap_err().to_string();
-    assert_eq!(refused, "--listen needs a configuration with one server, this one has 2");
+    assert_eq!(refused, "needs a configuration with one server, this one has 2");
     assert_eq!(plan_of_two, plan(two));
 }
 

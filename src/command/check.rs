@@ -10,13 +10,14 @@ pub(super) fn run(typed: &cli::Check) -> ExitCode {
     let plan = match config::load(&typed.file) {
         Ok(plan) => plan,
         Err(error) => {
-            cli::complain(format_args!("{error:#}"));
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            cli::complain(format_args!("{error:#}{}", cause.unwrap_or_default()));
             return USED_WRONGLY.into();
         }
     };
     let routes: usize = plan.servers.iter().map(|server| server.routes.len()).sum();
     let said = cli::say(format_args!(
-        "{}: good: {} servers, {routes} routes, {} sources",
+        "{}: good (servers: {}, routes: {routes}, sources: {})\n",
         typed.file.display(),
         plan.servers.len(),
         plan.sources.len(),

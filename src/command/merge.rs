@@ -66,10 +66,16 @@ async fn merge(engine: &Rc<Engine>, typed: &cli::Merge, limits: &Limits) -> Resu
         }
     }
     if conflicts.types > 0 {
-        cli::complain(format_args!("{} families lost their type: pages differ", conflicts.types));
+        cli::complain(format_args!(
+            "families that lost their type, because pages differ: {}",
+            conflicts.types
+        ));
     }
     if conflicts.duplicates > 0 {
-        cli::complain(format_args!("{} samples left out: equal series", conflicts.duplicates));
+        cli::complain(format_args!(
+            "samples left out, because an equal series was there: {}",
+            conflicts.duplicates
+        ));
     }
     Ok(())
 }

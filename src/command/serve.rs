@@ -5,15 +5,14 @@ use std::rc::Rc;
 
 use super::USED_WRONGLY;
 use crate::cli;
-use crate::config::{Limits, Plan};
+use crate::config::Limits;
 use crate::runtime::{self, LoadError, Origin};
-use crate::source::discover::discover;
 use crate::telemetry::log::{self as telemetry, Chain, Format};
 
 pub(super) fn run(typed: cli::Serve) -> ExitCode {
     telemetry::start(typed.log_level, typed.log_format.unwrap_or_else(Format::detect));
     let origin = Origin { file: typed.config, listen: typed.listen };
-    let plan = match origin.file.is_some().then(|| origin.load()).transpose() {
+    let plan = match origin.read() {
         Ok(plan) => plan,
         Err(error) => {
             log::error!("{}", Chain(&error));
@@ -26,31 +25,18 @@ pub(super) fn run(typed: cli::Serve) -> ExitCode {
     let served = async {
         let plan = match plan {
             Some(plan) => plan,
-            None => {
-                let found = discover(&engine).await;
-                tell(&found);
-                Plan::default_for(&found, &origin.listen)
-            }
+            None => origin.discover(&engine).await,
         };
         runtime::run(engine, plan, origin).await
     };
     match smol::block_on(executor.run(served)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::error!("{}", Chain::<'_>(&error));
+            log::error!("{}", Chain(&error));
             match error {
                 LoadError::Bind(..) => ExitCode::FAILURE,
                 _ => USED_WRONGLY.into(),
             }
         }
-    }
-}
-
-fn tell(found: &[crate::config::Found]) {
-    for source in found {
-        log::info!("found {} at {}", source.name, source.url);
-    }
-    if found.is_empty() {
-        log::info!("no exporter answers on 127.0.0.1: serving fanin's own metrics");
     }
 }

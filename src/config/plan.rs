@@ -255,7 +255,7 @@ pub struct ManyServers(pub usize);
 impl fmt::Display for ManyServers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(servers) = self;
-        write!(f, "--listen needs a configuration with one server, this one has {servers}")
+        write!(f, "needs a configuration with one server, this one has {servers}")
     }
 }
 

@@ -148,6 +148,11 @@ impl MergeOutlet {
             drop((admission, gathered));
             (admission, gathered) = self.gather(engine, deadline).await?;
         }
+        for (source, page) in self.sources().zip(&gathered) {
+            if matches!(page, Err(error) if error.is_memory()) {
+                source.gave_up();
+            }
+        }
         self.judge(&gathered)?;
         let budget = admission.budget;
         let merged = self.merge(engine, server, (gathered, names), &budget).await;

@@ -151,7 +151,7 @@ impl Refusal {
         const RETRY_AFTER: Duration = Duration::from_secs(1);
         let counters = engine.pool.counters();
         let text = format!(
-            "no memory for this scrape: {} of {} blocks of limits.memory are taken, {} scrapes wait",
+            "no memory for this scrape: {} of {} blocks of limits.memory are taken, scrapes waiting: {}",
             counters.total.saturating_sub(counters.free),
             counters.total,
             counters.waiting,

@@ -35,10 +35,13 @@ fn write(server: &Server, engine: &Engine, out: &mut String) -> std::fmt::Result
     )?;
     let routes = server.routes.iter().map(|route| &*route.name);
     let own = !routes.clone().any(|path| path == "/metrics");
-    for path in routes.chain(own.then_some("/metrics")).chain(["/-/healthy", "/-/ready"]) {
+    for path in routes.chain(own.then_some("/metrics")) {
         write!(out, "<li><a href=\"{0}\">{0}</a></li>", Html(path))?;
     }
-    out.push_str("</ul><h2>Sources</h2>");
+    out.push_str(
+        "</ul><p>Health: <a href=\"/-/healthy\">/-/healthy</a>, <a href=\"/-/ready\">/-/ready</a>.\
+         </p><h2>Sources</h2>",
+    );
     if server.sources.is_empty() {
         out.push_str("<p>None: the pages above tell of fanin itself.</p>");
         return Ok(());

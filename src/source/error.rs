@@ -67,7 +67,11 @@ impl fmt::Display for ScrapeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fetch(error) => error.fmt(f),
-            Self::Timeout(time) => write!(f, "no whole page within {time:?}"),
+            Self::Timeout(time) => {
+                // To the millisecond: what is left of a deadline is never a round number.
+                let millis = u64::try_from(time.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+                write!(f, "no whole page within {:?}", Duration::from_millis(millis))
+            }
             Self::Status(status) => write!(f, "answered {status} instead of 200"),
             Self::Encoding(coding) => write!(f, "content coding {coding:?} was not asked for"),
             Self::Page(error) => error.fmt(f),

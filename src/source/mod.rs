@@ -146,7 +146,8 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// [`ScrapeError`]; it is counted already.
+    /// [`ScrapeError`]; it is counted already, but for [`ScrapeError::Memory`]: the caller can try
+    /// again, and calls [`Source::gave_up`] when it does not.
     pub async fn scrape(
         self: &Rc<Self>,
         engine: &Rc<Engine>,
@@ -220,8 +221,15 @@ impl Source {
             Err(ScrapeError::Memory) => self.wants_more(granted),
             Err(_) => {}
         }
-        self.take_down(start.elapsed(), &fetched);
+        if !matches!(fetched, Err(ScrapeError::Memory)) {
+            self.take_down(start.elapsed(), &fetched);
+        }
         fetched.map(Rc::new)
+    }
+
+    /// Counts a scrape for which there was no memory, and which is not tried again.
+    pub fn gave_up(&self) {
+        self.take_down(Duration::ZERO, &Err(ScrapeError::Memory));
     }
 
     /// Asks for the page, and takes nothing down.
