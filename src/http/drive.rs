@@ -202,6 +202,7 @@ impl Connection<'_> {
     /// Tells the client that nothing more comes, and lets it finish for a while: closing a socket
     /// with bytes unread resets the connection, and the client may lose its answer.
     async fn linger(&mut self) {
+        self.handle.finish();
         let at = later(Instant::now(), LINGER);
         let io = self.io;
         let (buf, mut left) = (&mut self.buf, DISCARD);

@@ -216,7 +216,13 @@ pub async fn listen<'a, V: Service + 'a>(
                     }
                 };
                 let service = service.clone();
-                let serving = async move { serve(socket, &handle, &*service).await };
+                let serving = async move {
+                    let mut socket = socket;
+                    serve(&mut socket, &handle, &*service).await;
+                    if handle.was_cut() {
+                        socket.reset();
+                    }
+                };
                 executor.spawn(serving).detach();
             }
             Err(fault) => match Trouble::of(&fault) {

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use smol::Async;
 use smol::io::{AsyncRead, AsyncWrite};
@@ -96,6 +97,15 @@ impl Socket {
     pub fn from_tcp(stream: Async<TcpStream>) -> io::Result<Self> {
         stream.get_ref().set_nodelay(true)?;
         Ok(Self::Tcp(stream))
+    }
+
+    /// Makes the close that comes next a reset: the peer learns that what it has is not all, and the
+    /// kernel keeps nothing that the peer will not take.
+    pub fn reset(&self) {
+        if let Self::Tcp(stream) = self {
+            // Where it cannot be set, the close is an ordinary one.
+            let _ = rustix::net::sockopt::set_socket_linger(stream.get_ref(), Some(Duration::ZERO));
+        }
     }
 
     /// Whether the connection is open and nothing waits to be read: an idle one that is not can

@@ -78,6 +78,8 @@ struct Connection {
     /// When it last took some of it.
     moved: Cell<Instant>,
     ended: Cell<bool>,
+    /// All that was to be sent has been.
+    finished: Cell<bool>,
     draining: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
@@ -132,6 +134,7 @@ impl ConnectionTable {
             taken: Cell::new(0),
             moved: Cell::new(Instant::now()),
             ended: Cell::new(false),
+            finished: Cell::new(false),
             draining: Cell::new(self.draining.get()),
             waker: RefCell::new(None),
         });
@@ -260,6 +263,17 @@ impl ConnectionHandle {
             // It may give way now to one who waits for room.
             self.table.freed.notify(usize::MAX);
         }
+    }
+
+    /// Nothing more is to be sent: the connection ends as it should.
+    pub fn finish(&self) {
+        self.connection.finished.set(true);
+    }
+
+    /// Whether the connection has ended in the middle of an answer.
+    #[must_use]
+    pub fn was_cut(&self) -> bool {
+        self.connection.phase.get() == Phase::Writing && !self.connection.finished.get()
     }
 
     /// The peer has taken this many bytes more of its answer.
