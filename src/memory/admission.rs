@@ -238,4 +238,16 @@ mod tests {
         drop((two, admission));
         assert_eq!(pool.unpromised(), 4);
     }
+
+    #[test]
+    fn the_reserve_gives_back_what_it_took_beyond_its_share() {
+        let (pool, reserve) = pool(4);
+        let blocks: Vec<_> = (0..RESERVED_BLOCKS + 3).map(|_| reserve.block().unwrap()).collect();
+        assert_eq!(pool.unpromised(), 1);
+        let mut all = pool.admit(known(4));
+        assert!(now(&mut all).is_none());
+        drop(blocks);
+        assert_eq!(reserve.granted(), RESERVED_BLOCKS);
+        assert!(now(&mut all).is_some());
+    }
 }
