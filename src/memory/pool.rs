@@ -144,6 +144,10 @@ impl Pool {
 }
 
 impl Shared {
+    pub(super) fn kept(&self) -> usize {
+        self.kept.get()
+    }
+
     fn unpromised(&self) -> usize {
         self.total.saturating_sub(self.granted.get())
     }
@@ -270,6 +274,8 @@ impl Budget {
             return Err(Full);
         }
         shared.kept.set(kept);
+        // Who waits for all there is waits for less now.
+        self.0.pool.pump();
         Ok(Kept { pool: self.0.pool.clone(), blocks })
     }
 }
