@@ -548,6 +548,9 @@ impl Lexer<'_> {
             }
             sample.irregular |= openmetrics || at - end > 1;
             at = digits;
+        } else {
+            // Blanks at the end, which Prometheus' library takes for a timestamp.
+            sample.irregular |= at > end;
         }
         if is(block[at], BLANK) {
             sample.irregular = true;

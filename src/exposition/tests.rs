@@ -100,6 +100,7 @@ fn every_family_leaves_once() {
             &["# TYPE a gauge\n# HELP a x\na 1\n# HELP a y\n# TYPE a gauge\na{b=\"c\"} 2\n"],
             "# HELP a x\n# TYPE a gauge\na 1\na{b=\"c\"} 2\n",
         ),
+        ("a blank at the end", &["a 1 \na 2\t\n"], "# TYPE a untyped\na 1\na 2\n"),
         (
             "families without samples stay away",
             &["# HELP a x\n# TYPE a gauge\nb 1\n"],
@@ -221,6 +222,7 @@ fn labels_are_put_on_every_sample() {
         ("no labels", OnConflict::Rename, "a 1\n", "a{exporter_name=\"a\"} 1\n"),
         ("empty braces", OnConflict::Rename, "a{} 1\n", "a{exporter_name=\"a\"} 1\n"),
         ("some", OnConflict::Rename, "a{b=\"}\"} 1 5\n", "a{exporter_name=\"a\",b=\"}\"} 1 5\n"),
+        ("a blank at the end", OnConflict::Rename, "a 1 \n", "a{exporter_name=\"a\"} 1\n"),
         ("no blank", OnConflict::Rename, "a{b=\"c\"}1\n", "a{exporter_name=\"a\",b=\"c\"}1\n"),
         (
             "a last comma",

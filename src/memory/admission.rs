@@ -16,7 +16,7 @@ use super::pool::{Budget, Pool};
 /// What a scrape is expected to need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Want {
-    /// Blocks, all sources together; more than the pool can ever grant is cut to that.
+    /// Blocks, all sources together; more than the pool can grant is cut to that.
     pub blocks: usize,
     /// Whether a source among them was never scraped before, so that its limit stands for its size.
     pub guessed: bool,
@@ -53,7 +53,6 @@ impl Queue {
 impl Pool {
     /// Waits until `want` can be granted, behind everybody who asked before.
     pub fn admit(&self, want: Want) -> Admit {
-        let want = Want { blocks: want.blocks.min(self.largest_grant()), ..want };
         let ticket =
             Rc::new(Ticket { want, budget: RefCell::new(None), waker: RefCell::new(None) });
         self.0.queue.tickets.borrow_mut().push_back(Rc::clone(&ticket));
@@ -80,11 +79,17 @@ impl Pool {
             if ticket.want.guessed {
                 self.0.queue.guess_under_way.set(true);
             }
-            ticket.budget.replace(Some(self.grant(ticket.want.blocks)));
+            ticket.budget.replace(Some(self.grant(self.grantable(ticket.want))));
             if let Some(waker) = ticket.waker.borrow_mut().take() {
                 waker.wake();
             }
         }
+    }
+
+    /// What is granted to one who wants this much: not more than there is when everybody else has
+    /// given back all but kept pages, which may stay for longer than anybody waits.
+    fn grantable(&self, want: Want) -> usize {
+        want.blocks.min(self.largest_grant().saturating_sub(self.0.kept()))
     }
 
     /// Takes the first ticket out of the line that only a guess under way does not hold up, if
@@ -94,7 +99,7 @@ impl Pool {
         let mut tickets = queue.tickets.borrow_mut();
         let busy = queue.guess_under_way.get();
         let at = tickets.iter().position(|ticket| !(busy && ticket.want.guessed))?;
-        if tickets.get(at)?.want.blocks > self.unpromised() {
+        if self.grantable(tickets.get(at)?.want) > self.unpromised() {
             return None;
         }
         tickets.remove(at)
@@ -237,5 +242,35 @@ mod tests {
         assert_eq!(pool.unpromised(), 3);
         drop((two, admission));
         assert_eq!(pool.unpromised(), 4);
+    }
+
+    #[test]
+    fn the_reserve_gives_back_what_it_took_beyond_its_share() {
+        let (pool, reserve) = pool(4);
+        let blocks: Vec<_> = (0..RESERVED_BLOCKS + 3).map(|_| reserve.block().unwrap()).collect();
+        assert_eq!(pool.unpromised(), 1);
+        let mut all = pool.admit(known(4));
+        assert!(now(&mut all).is_none());
+        drop(blocks);
+        assert_eq!(reserve.granted(), RESERVED_BLOCKS);
+        assert!(now(&mut all).is_some());
+    }
+
+    #[test]
+    fn kept_pages_hold_up_nobody_who_wants_all() {
+        let pool = Pool::new((10 + RESERVED_BLOCKS) * BLOCK, 4 * BLOCK);
+        let _reserve = pool.reserve();
+        let page = now(&mut pool.admit(known(3))).unwrap().budget;
+        let blocks = [page.block().unwrap(), page.block().unwrap()];
+        page.settle();
+        let mut all = pool.admit(known(100));
+        assert!(now(&mut all).is_none(), "the page is on its way out");
+        let kept = page.keep().unwrap();
+        let mut other = pool.admit(known(1));
+        let all = now(&mut all).unwrap();
+        assert_eq!(all.budget.granted(), 8);
+        assert!(now(&mut other).is_none());
+        drop((all, kept, blocks));
+        assert!(now(&mut other).is_some());
     }
 }

@@ -82,7 +82,10 @@ impl Pool {
     /// [`RESERVED_BLOCKS`], which no scrape can take.
     #[must_use]
     pub fn reserve(&self) -> Budget {
-        self.grant(RESERVED_BLOCKS)
+        let reserve = self.grant(RESERVED_BLOCKS);
+        // It lives as long as the program: what it took beyond its share must not stay with it.
+        reserve.0.keeps.set(RESERVED_BLOCKS);
+        reserve
     }
 
     /// What has become of all blocks.
@@ -128,7 +131,7 @@ impl Pool {
             pool: self.clone(),
             granted: Cell::new(blocks),
             used: Cell::new(0),
-            settled: Cell::new(false),
+            keeps: Cell::new(usize::MAX),
         }))
     }
 
@@ -141,6 +144,10 @@ impl Pool {
 }
 
 impl Shared {
+    pub(super) fn kept(&self) -> usize {
+        self.kept.get()
+    }
+
     fn unpromised(&self) -> usize {
         self.total.saturating_sub(self.granted.get())
     }
@@ -173,8 +180,8 @@ struct Account {
     pool: Pool,
     granted: Cell<usize>,
     used: Cell<usize>,
-    /// Nothing more will be taken: blocks given back are no longer kept for this budget.
-    settled: Cell<bool>,
+    /// Blocks that stay with this budget when they are given back; those beyond go to the pool.
+    keeps: Cell<usize>,
 }
 
 impl Budget {
@@ -232,7 +239,7 @@ impl Budget {
 
     /// Says that nothing more will be taken: what is unused goes back now, the rest block by block.
     pub fn settle(&self) {
-        self.0.settled.set(true);
+        self.0.keeps.set(0);
         self.correct(0);
     }
 
@@ -267,6 +274,8 @@ impl Budget {
             return Err(Full);
         }
         shared.kept.set(kept);
+        // Who waits for all there is waits for less now.
+        self.0.pool.pump();
         Ok(Kept { pool: self.0.pool.clone(), blocks })
     }
 }
@@ -301,8 +310,9 @@ impl Drop for Lease {
         account.used.set(account.used.get().saturating_sub(1));
         let shared = &account.pool.0;
         shared.used.set(shared.used.get().saturating_sub(1));
-        if account.settled.get() {
-            account.granted.set(account.granted.get().saturating_sub(1));
+        let granted = account.granted.get();
+        if granted > account.keeps.get() {
+            account.granted.set(granted.saturating_sub(1));
             account.pool.give_back(1);
         }
     }
