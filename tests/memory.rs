@@ -239,3 +239,33 @@ fn a_merge_asks_for_what_its_tables_took() {
     gate.open();
     assert_eq!(page::count(&second.reply().body), SAMPLES + 1);
 }
+
+/// A line that is longer than what is left of a reply's buffer leaves in pieces: no reader has a
+/// buffer of its own beside that one.
+#[test]
+fn readers_of_long_lines_take_no_more_than_others() {
+    const CLIENTS: usize = 90;
+    let value = "x".repeat(4900);
+    let text: String = (0..1500).map(|number| format!("m{{a=\"{value}{number}\"}} 1\n")).collect();
+    let long = Exporter::serving(&text);
+    let daemon = Setup::merging(&[&long])
+        .limit("memory: 16MiB")
+        .limit("body: 8MiB")
+        .limit("connections: 96")
+        .start();
+    let mut stalled: Vec<Connection> = (0..CLIENTS)
+        .map(|_| {
+            let mut client = daemon.connect().with_small_window();
+            client.ask("/merged");
+            client
+        })
+        .collect();
+    for client in &mut stalled {
+        assert_eq!(client.look(Duration::from_secs(20)), Seen::Bytes);
+    }
+    beat(500);
+
+    let resident = daemon.status("VmHWM");
+    assert!(resident < 20 * 1024, "{resident} KiB");
+    drop(stalled);
+}
