@@ -14,14 +14,15 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, iter};
 
 use common::daemon::get_at;
+use common::exporter::{TEXT, ok};
 use common::wire::Seen;
-use common::{Connection, Daemon, Exporter, Reply, Setup, beat, big_page, page};
+use common::{Connection, Daemon, Exporter, Gate, Reply, Setup, beat, big_page, page};
 
 const MIB: usize = 1024 * 1024;
 
@@ -202,4 +203,70 @@ fn a_body_larger_than_the_pool_is_refused() {
     }
     let failures = [("source", "large"), ("reason", "too_large")];
     assert_eq!(daemon.own("fanin_source_failures_total", &failures), Some(5.0));
+}
+
+/// What finding duplicates takes is asked for before a scrape starts, like the pages: else a merge
+/// finds it missing half-way, time and again, while others take all there is.
+#[test]
+fn a_merge_asks_for_what_its_tables_took() {
+    const SAMPLES: usize = 40_000;
+    let text: String = (0..SAMPLES).map(|number| format!("m{{n=\"{number}\"}} 1\n")).collect();
+    let (gate, asked) = (Gate::new(), AtomicUsize::new(0));
+    let (opened, answer) = (gate.clone(), ok(TEXT, &text));
+    let large = Exporter::talking(move |conversation| {
+        while conversation.request().is_some() {
+            if asked.fetch_add(1, Ordering::Relaxed) > 0 {
+                opened.wait();
+            }
+            conversation.send(&answer);
+        }
+    });
+    let small = Exporter::serving("up 1\n");
+    let daemon = Setup::new()
+        .source("large", &large)
+        .source("small", &small)
+        .route("/bare", "{merge: {sources: [large, small], label: none}}")
+        .start();
+    assert_eq!(page::count(&daemon.get("/bare").body), SAMPLES + 1);
+    let mut second = daemon.connect();
+    second.ask("/bare");
+    large.wait_for_requests(2);
+
+    let promised = daemon.own("fanin_blocks", &[("state", "promised")]).unwrap();
+
+    // The page itself, and 16 bytes for each series.
+    let least = u32::try_from((text.len() + SAMPLES * 16) / (16 * 1024)).unwrap();
+    assert!(promised > f64::from(least), "{promised} blocks, not {least}");
+    gate.open();
+    assert_eq!(page::count(&second.reply().body), SAMPLES + 1);
+}
+
+/// A line that is longer than what is left of a reply's buffer leaves in pieces: no reader has a
+/// buffer of its own beside that one.
+#[test]
+fn readers_of_long_lines_take_no_more_than_others() {
+    const CLIENTS: usize = 90;
+    let value = "x".repeat(4900);
+    let text: String = (0..1500).map(|number| format!("m{{a=\"{value}{number}\"}} 1\n")).collect();
+    let long = Exporter::serving(&text);
+    let daemon = Setup::merging(&[&long])
+        .limit("memory: 16MiB")
+        .limit("body: 8MiB")
+        .limit("connections: 96")
+        .start();
+    let mut stalled: Vec<Connection> = (0..CLIENTS)
+        .map(|_| {
+            let mut client = daemon.connect().with_small_window();
+            client.ask("/merged");
+            client
+        })
+        .collect();
+    for client in &mut stalled {
+        assert_eq!(client.look(Duration::from_secs(20)), Seen::Bytes);
+    }
+    beat(500);
+
+    let resident = daemon.status("VmHWM");
+    assert!(resident < 20 * 1024, "{resident} KiB");
+    drop(stalled);
 }

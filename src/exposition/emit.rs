@@ -28,37 +28,33 @@ pub struct Emitter {
     line: usize,
     /// Lines left out so far.
     dropped: usize,
-    /// A line that was too long for a buffer, and how much of it has left.
-    spilled: Option<(Vec<u8>, usize)>,
+    /// Bytes that have left of the next header or line, which was too long for a buffer.
+    sent: usize,
 }
 
 impl Emitter {
     /// At the beginning of `merged`.
     #[must_use]
     pub const fn new(merged: Rc<Merged>) -> Self {
-        Self { merged, group: 0, headed: false, run: 0, line: 0, dropped: 0, spilled: None }
+        Self { merged, group: 0, headed: false, run: 0, line: 0, dropped: 0, sent: 0 }
     }
 
     /// Writes as many whole lines as `out` has room for; returns how many bytes. 0 at the end.
     ///
     /// A line longer than all of `out` leaves in pieces.
     pub fn fill(&mut self, out: &mut [u8]) -> usize {
-        let spilled = self.drain_spilled(out);
         let merged = Rc::clone(&self.merged);
-        let mut out = Out { bytes: out, len: spilled };
-        while self.spilled.is_none() {
+        let mut out = Out::new(out);
+        if self.sent > 0 && self.piece(&merged, &mut out).is_err() {
+            return out.len;
+        }
+        loop {
             match self.next(&merged, &mut out) {
                 Ok(true) => {}
-                Ok(false) => break,
-                Err(NoRoom) if out.len > 0 => break,
-                Err(NoRoom) => {
-                    self.spill(&merged);
-                    out.len = self.drain_spilled(out.bytes);
-                    break;
-                }
+                Err(NoRoom) if out.len == 0 && self.piece(&merged, &mut out).is_ok() => {}
+                Ok(false) | Err(NoRoom) => return out.len,
             }
         }
-        out.len
     }
 
     /// Writes one header or as much as fits of one run; `false` at the end.
@@ -131,35 +127,43 @@ impl Emitter {
     /// Writes the line at `at` into `line`. `None` if there is no room.
     pub(super) fn line(merged: &Merged, at: Dropped, line: &mut [u8]) -> Option<Rendered> {
         let (part, run) = merged.run(at.run)?;
-        let mut out = Out { bytes: line, len: 0 };
+        let mut out = Out::new(line);
         let (next, lost) = write_line(merged, part, run, at.start.into(), &mut out).ok()?;
         Some(Rendered { len: out.len, next, lost })
     }
 
-    /// Writes the next header or line, which no buffer of the reply holds, into one of its own.
+    /// Writes what fits of the next header or line, behind what has left of it: made anew for each
+    /// piece, since there may be as many readers of long lines as connections, and no room for each
+    /// to keep one.
     #[cold]
-    fn spill(&mut self, merged: &Merged) {
-        let mut line = vec![0; LONGEST_LINE];
-        let mut out = Out { bytes: &mut line, len: 0 };
-        // One line at least fits; how many do is all the same.
-        let _ = self.next(merged, &mut out);
-        let len = out.len;
-        line.truncate(len);
-        self.spilled = (len > 0).then_some((line, 0));
+    fn piece(&mut self, merged: &Merged, out: &mut Out<'_>) -> Result<(), NoRoom> {
+        let before = out.len;
+        out.piece = Some(self.sent);
+        let written = self.whole_piece(merged, out);
+        out.piece = None;
+        self.sent = match written {
+            Ok(()) => 0,
+            Err(NoRoom) => self.sent.saturating_add(out.len).saturating_sub(before),
+        };
+        written
     }
 
-    fn drain_spilled(&mut self, out: &mut [u8]) -> usize {
-        let Some((line, sent)) = &mut self.spilled else { return 0 };
-        let rest = line.get(*sent..).unwrap_or_default();
-        let n = rest.len().min(out.len());
-        if let (Some(to), Some(from)) = (out.get_mut(..n), rest.get(..n)) {
-            to.copy_from_slice(from);
+    fn whole_piece(&mut self, merged: &Merged, out: &mut Out<'_>) -> Result<(), NoRoom> {
+        if !self.headed {
+            let group = merged.groups.get(self.group);
+            let family = group.and_then(|group| merged.families.get(group.family));
+            family.map_or(Ok(()), |family| head(merged, family, out))?;
+            self.headed = true;
+        } else if let Some((part, run)) = merged.run(self.run) {
+            self.line = if run.plain && merged.dropped.is_empty() {
+                let name = part.page.index().names.get(run.name.into());
+                let name_len = name.map_or(0, |name| part.page.name(name, false).len());
+                copy_line(block_of(part, run), self.line, name_len, &part.labels, out)?
+            } else {
+                write_line(merged, part, run, self.line, out)?.0
+            };
         }
-        *sent = sent.saturating_add(n);
-        if *sent >= line.len() {
-            self.spilled = None;
-        }
-        n
+        Ok(())
     }
 }
 
@@ -231,6 +235,31 @@ fn copy_lines(
         start += len;
     }
     Ok(())
+}
+
+/// Copies one plain line as [`copy_lines`] does, piece by piece; returns where the next one begins.
+fn copy_line(
+    block: &[u8],
+    start: usize,
+    name_len: usize,
+    labels: &Labels,
+    out: &mut Out<'_>,
+) -> Result<usize, NoRoom> {
+    let rest = block.get(start..).unwrap_or_default();
+    let len = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at.saturating_add(1));
+    let line = rest.get(..len).unwrap_or_default();
+    let (name, behind) = line.split_at_checked(name_len).unwrap_or((line, b""));
+    match (labels.text().split_last(), behind.split_first()) {
+        (Some((comma, inner)), Some((b'{', rest))) => {
+            let comma = if rest.first() == Some(&b'}') { b"" } else { std::slice::from_ref(comma) };
+            [name, b"{", inner, comma, rest].into_iter().try_for_each(|piece| out.put(piece))?;
+        }
+        (Some((_, inner)), _) => {
+            [name, b"{", inner, b"}", behind].into_iter().try_for_each(|piece| out.put(piece))?;
+        }
+        (None, _) => out.put(line)?,
+    }
+    Ok(start.saturating_add(len))
 }
 
 /// Copies as many whole lines as there is room for.

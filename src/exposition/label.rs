@@ -110,24 +110,50 @@ fn unescaped(text: &str) -> impl Iterator<Item = char> + Clone {
     })
 }
 
-/// A place to write a line: full is full, and nothing is cut.
+/// A place to write a line: full is full, and nothing is cut but a line that leaves in pieces.
 #[derive(Debug)]
 pub(super) struct Out<'a> {
     pub(super) bytes: &'a mut [u8],
     pub(super) len: usize,
+    /// For a line in pieces: the bytes of it that have left already.
+    pub(super) piece: Option<usize>,
 }
 
 /// There was no room for all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NoRoom;
 
-impl Out<'_> {
+impl<'a> Out<'a> {
+    /// For whole lines, at the front of `bytes`.
+    pub(super) const fn new(bytes: &'a mut [u8]) -> Self {
+        Self { bytes, len: 0, piece: None }
+    }
+
     #[inline]
     pub(super) fn put(&mut self, piece: &[u8]) -> Result<(), NoRoom> {
+        if self.piece.is_some() {
+            return self.put_rest(piece);
+        }
         let end = self.len.saturating_add(piece.len());
         self.bytes.get_mut(self.len..end).ok_or(NoRoom)?.copy_from_slice(piece);
         self.len = end;
         Ok(())
+    }
+
+    /// Puts what fits of `piece`, without the bytes that have left already.
+    #[cold]
+    fn put_rest(&mut self, piece: &[u8]) -> Result<(), NoRoom> {
+        let left = self.piece.unwrap_or(0);
+        let skipped = left.min(piece.len());
+        self.piece = Some(left.saturating_sub(skipped));
+        let rest = piece.get(skipped..).unwrap_or_default();
+        let room = self.bytes.get_mut(self.len..).unwrap_or_default();
+        let n = rest.len().min(room.len());
+        if let (Some(to), Some(from)) = (room.get_mut(..n), rest.get(..n)) {
+            to.copy_from_slice(from);
+        }
+        self.len = self.len.saturating_add(n);
+        if n == rest.len() { Ok(()) } else { Err(NoRoom) }
     }
 
     /// Puts escaped text: its good escapes as they are, any other backslash doubled, since that is

@@ -107,9 +107,17 @@ pub struct Merge {
 /// What is to be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    Count,
+    /// Give every name its family.
+    Resolve,
+    /// Count the runs of this page by family.
+    Count(usize),
+    /// Put the families in order.
     Place,
+    /// Make room for so many runs.
+    Room(u32),
+    /// Sort the runs of this page into their families.
     Sort(usize),
+    /// Look for series of this run that were there before.
     Duplicates(u32),
     Done,
 }
@@ -133,7 +141,7 @@ impl Merge {
                 conflicts: Conflicts::default(),
             },
             budget: budget.clone(),
-            step: Step::Count,
+            step: Step::Resolve,
             hasher: RandomState::default(),
             seen: Seen::default(),
         })
@@ -149,15 +157,17 @@ impl Merge {
         self.merged.families.add(&self.merged.parts, &self.budget)
     }
 
-    /// Does a block's worth of work. Returns whether there is more; then [`Merge::finish`].
+    /// Does some of the work, about as much as a page has runs. Returns whether there is more; then [`Merge::finish`].
     ///
     /// # Errors
     ///
     /// [`Full`] when there is no block for what must be remembered.
     pub fn advance(&mut self) -> Result<bool, Full> {
         self.step = match self.step {
-            Step::Count => self.count(),
+            Step::Resolve => self.resolve(),
+            Step::Count(page) => self.count(page),
             Step::Place => self.place()?,
+            Step::Room(left) => self.make_room(left)?,
             Step::Sort(page) => self.sort(page),
             Step::Duplicates(run) => self.find_duplicates(run)?,
             Step::Done => Step::Done,
@@ -171,39 +181,44 @@ impl Merge {
         self.merged
     }
 
-    /// Settles the families and counts their runs.
-    fn count(&mut self) -> Step {
-        let merged = &mut self.merged;
-        merged.conflicts.types = merged.families.resolve(&merged.parts);
-        for (number, part) in merged.parts.iter().enumerate() {
-            for run in part.page.index().runs.iter() {
-                let family = merged.families.of(number, run.name);
-                if let Some(family) = family.and_then(|family| merged.families.get_mut(family)) {
-                    family.runs = family.runs.saturating_add(1);
-                }
-            }
-        }
-        Step::Place
+    fn resolve(&mut self) -> Step {
+        self.merged.conflicts.types = self.merged.families.resolve(&self.merged.parts);
+        Step::Count(0)
     }
 
-    /// Puts the families in order and makes room for their runs.
+    fn count(&mut self, number: usize) -> Step {
+        let merged = &mut self.merged;
+        let Some(part) = merged.parts.get(number) else { return Step::Place };
+        for run in part.page.index().runs.iter() {
+            let family = merged.families.of(number, run.name);
+            if let Some(family) = family.and_then(|family| merged.families.get_mut(family)) {
+                family.runs = family.runs.saturating_add(1);
+            }
+        }
+        Step::Count(number.saturating_add(1))
+    }
+
     fn place(&mut self) -> Result<Step, Full> {
-        let Merged { parts, families, groups, runs, .. } = &mut self.merged;
-        let budget = &self.budget;
+        let Merged { parts, families, groups, .. } = &mut self.merged;
         let mut total = 0_u32;
         families.in_order(parts, |number, family| {
             let start = total;
             total = total.saturating_add(family.runs);
             family.runs = start;
-            groups.push(Group { family: number, end: total }, budget)
+            groups.push(Group { family: number, end: total }, &self.budget)
         })?;
-        for _ in 0..total {
-            runs.push(RunRef { page: 0, run: 0 }, budget)?;
-        }
-        Ok(Step::Sort(0))
+        Ok(Step::Room(total))
     }
 
-    /// Sorts the runs of one page into their families.
+    /// A page's worth of room at a time.
+    fn make_room(&mut self, left: u32) -> Result<Step, Full> {
+        let now = left.min(u32::from(u16::MAX));
+        for _ in 0..now {
+            self.merged.runs.push(RunRef { page: 0, run: 0 }, &self.budget)?;
+        }
+        Ok(if left == now { Step::Sort(0) } else { Step::Room(left.saturating_sub(now)) })
+    }
+
     fn sort(&mut self, number: usize) -> Step {
         let Merged { parts, families, runs, .. } = &mut self.merged;
         let Some(part) = parts.get(number) else {
@@ -233,7 +248,6 @@ impl Merge {
         unlabelled || changed || escaped
     }
 
-    /// Looks for series of one run that were there before, and marks them.
     fn find_duplicates(&mut self, run: u32) -> Result<Step, Full> {
         let merged = &mut self.merged;
         let Some((_, found)) = merged.run(run) else { return Ok(Step::Done) };

@@ -139,28 +139,29 @@ impl MergeOutlet {
         names: Names,
         deadline: Instant,
     ) -> Outcome {
-        let (mut admission, mut gathered) = self.gather(engine, deadline).await?;
-        let short = |gathered: &Gathered| {
-            gathered.iter().any(|page| matches!(page, Err(error) if error.is_memory()))
-        };
-        if short(&gathered) {
-            // All is freed; each source has remembered that it needs more.
-            drop((admission, gathered));
-            (admission, gathered) = self.gather(engine, deadline).await?;
-        }
-        for (source, page) in self.sources().zip(&gathered) {
-            if matches!(page, Err(error) if error.is_memory()) {
+        let is_short =
+            |page: &Result<_, Rc<ScrapeError>>| page.as_ref().is_err_and(|error| error.is_memory());
+        for last in [false, true] {
+            let (Admission { budget, .. }, gathered) = self.gather(engine, deadline).await?;
+            if !last && gathered.iter().any(is_short) {
+                // All is freed; each source has remembered that it needs more.
+                continue;
+            }
+            for (source, _) in self.sources().zip(&gathered).filter(|(_, page)| is_short(page)) {
                 source.gave_up();
             }
+            self.judge(&gathered)?;
+            match self.merge(engine, server, (gathered, names), &budget).await {
+                Ok(merged) => {
+                    budget.settle();
+                    engine.metrics.conflicts(merged.conflicts());
+                    return Ok(Rc::new(merged));
+                }
+                // Freed and remembered likewise.
+                Err(Full) => self.tables.set(budget.granted().saturating_mul(2)),
+            }
         }
-        self.judge(&gathered)?;
-        let budget = admission.budget;
-        let merged = self.merge(engine, server, (gathered, names), &budget).await;
-        let merged = merged.map_err(|_| Refusal::memory(engine))?;
-        budget.settle();
-        self.tables.set(budget.used().max(MERGE_BLOCKS));
-        engine.metrics.conflicts(merged.conflicts());
-        Ok(Rc::new(merged))
+        Err(Refusal::memory(engine))
     }
 
     /// Scrapes all sources at once, when there are blocks for all of them.
@@ -246,6 +247,8 @@ impl MergeOutlet {
         while merge.advance()? {
             yield_now().await;
         }
+        // What finding duplicates took counts too, though it ends here.
+        self.tables.set(budget.used().max(MERGE_BLOCKS));
         Ok(merge.finish())
     }
 }

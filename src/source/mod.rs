@@ -136,9 +136,11 @@ impl Source {
         }
     }
 
-    /// Remembers that the blocks were not enough: next time it asks for twice as many.
+    /// Remembers that the blocks were not enough: next time it asks for twice as many. A scrape that
+    /// was granted next to nothing, since a kept page seemed to do, makes nobody ask for less.
     fn wants_more(&self, had: usize) {
-        self.state.expected.set(had.max(1).saturating_mul(2));
+        let twice = had.max(1).saturating_mul(2);
+        self.state.expected.set(twice.max(self.state.expected.get()));
     }
 
     /// Fetches the page by `deadline`, paid for by `budget`, or hands out the one that is kept or
