@@ -112,9 +112,9 @@ impl Daemon {
         self.child.wait().unwrap()
     }
 
-    /// Whether a line with `needle` has been logged.
+    /// Whether a line with `needle` is logged: what is written reaches us a moment later.
     pub fn log_contains(&self, needle: &str) -> bool {
-        !self.log.lines_with(needle).is_empty()
+        self.log.wait_for(needle, 1).is_some()
     }
 
     /// A number from `/proc/PID/status`, such as `VmRSS` and `VmHWM` (in KiB) or `Threads`.
