@@ -10,7 +10,7 @@ pub enum OnConflict {
     /// It stays as `exported_…`, as Prometheus does it.
     #[default]
     Rename,
-    /// It goes.
+    /// It goes, as reverse_exporter does it.
     Override,
     /// It stays, and ours is left out.
     Keep,
