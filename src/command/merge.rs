@@ -8,9 +8,7 @@ use std::time::Instant;
 
 use crate::cli::{self, NamedPage, Place};
 use crate::config::{self, Limits};
-use crate::exposition::{
-    Emitter, Format, Indexer, Labels, Merge, Names, OnConflict, Page, Part, Watch,
-};
+use crate::exposition::{Emitter, Format, Indexer, Labels, Merge, Names, Page, Part, Watch};
 use crate::limits::{BLOCK, DEFAULT_SCRAPE_TIMEOUT};
 use crate::memory::{Budget, PageWriter};
 use crate::runtime;
@@ -36,13 +34,8 @@ pub(super) fn run(typed: cli::Merge) -> ExitCode {
 
 async fn merge(engine: &Rc<Engine>, typed: &cli::Merge, limits: &Limits) -> Result<(), Failure> {
     let label = typed.label.0.as_deref();
-    let on_conflict = match typed.on_conflict {
-        config::OnConflict::Rename => OnConflict::Rename,
-        config::OnConflict::Override => OnConflict::Override,
-        config::OnConflict::Keep => OnConflict::Keep,
-    };
     let budget = &engine.reserve;
-    let mut merge = Merge::new(on_conflict, Names::Underscores, budget)?;
+    let mut merge = Merge::new(typed.on_conflict, Names::Underscores, budget)?;
     for named in &typed.pages {
         let page = page(engine, named, (label, limits)).await;
         let page = page.map_err(|error| format!("{}: {}", named.name, Chain(&*error)))?;

@@ -9,6 +9,8 @@ use std::time::Duration;
 use super::address::Listen;
 use super::route::RoutePath;
 use super::secret::Secret;
+pub use crate::exposition::OnConflict;
+pub use crate::http::client::Redirects;
 use crate::limits;
 
 /// The label that names a merged sample's source where the configuration names none, as in
@@ -77,18 +79,6 @@ pub enum Member {
     Source(usize),
 }
 
-/// What happens to a sample that already has a label which is to be put on it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnConflict {
-    /// The sample's own becomes `exported_…`, as Prometheus does it.
-    #[default]
-    Rename,
-    /// The sample's own is replaced, as reverse_exporter does it.
-    Override,
-    /// The sample keeps its own.
-    Keep,
-}
-
 impl std::str::FromStr for OnConflict {
     type Err = super::BadValue;
 
@@ -142,18 +132,6 @@ pub struct Http {
     pub authorization: Option<Secret>,
     /// Which redirects are followed.
     pub redirects: Redirects,
-}
-
-/// Which redirects of an exporter are followed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Redirects {
-    /// Those to the same host and port.
-    #[default]
-    Same,
-    /// All; elsewhere without our headers and login.
-    Any,
-    /// None.
-    Never,
 }
 
 /// What the program may use; the defaults are in [`limits`].

@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 
+use super::class::is_metric_name;
 use super::family::Family;
-use super::index::Run;
 use super::label::{Escapes, Labels, Names, NoRoom, Out, Style};
-use super::line::{Format, Kind, Lexer, Line, Sample, Span, is_metric_name};
+use super::lexer::Lexer;
+use super::line::{Format, Kind, Line, Sample, Span};
 use super::merge::{Dropped, Merged, Part};
 use super::number::millis_of_seconds;
+use super::page::Run;
 use crate::limits::BLOCK;
 use crate::memory::Block;
 

@@ -8,8 +8,8 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
-use super::index::Page;
 use super::line::Kind;
+use super::page::Page;
 use crate::memory::{Budget, Full, Lease, Table};
 
 /// The name that `name` is a part of if that is a histogram, and whether it could be a summary too.

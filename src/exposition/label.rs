@@ -1,6 +1,8 @@
 //! Labels: escaping, and putting a source's own on a sample.
 
-use super::line::{Pairs, Sample, is_label_name, is_metric_name};
+use super::class::{is_label_name, is_metric_name};
+use super::line::Sample;
+use super::pairs::Pairs;
 
 /// What becomes of a sample's label that has the name of one of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -8,7 +10,7 @@ pub enum OnConflict {
     /// It stays as `exported_…`, as Prometheus does it.
     #[default]
     Rename,
-    /// It goes.
+    /// It goes, as reverse_exporter does it.
     Override,
     /// It stays, and ours is left out.
     Keep,

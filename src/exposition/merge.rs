@@ -11,9 +11,11 @@ use foldhash::fast::RandomState;
 
 use super::emit::{Emitter, LONGEST_LINE, Rendered};
 use super::family::{Families, NameRef};
-use super::index::{Page, Run};
 use super::label::{Labels, Names, OnConflict};
-use super::line::{Lexer, Line, Pairs, Sample};
+use super::lexer::Lexer;
+use super::line::{Format, Line, Sample};
+use super::page::{Page, Run};
+use super::pairs::{Pair, Pairs};
 use crate::memory::{Budget, Full, Table};
 
 /// A page and the labels its samples get.
@@ -342,7 +344,7 @@ impl Seen {
 
 /// A line as it leaves, lexed.
 fn lexed(line: &[u8]) -> Option<Sample> {
-    let lexer = Lexer { format: super::Format::Text, watch: None };
+    let lexer = Lexer { format: Format::Text, watch: None };
     match lexer.line(line, 0, b"") {
         Ok((Line::Sample(sample), _)) => Some(sample),
         _ => None,
@@ -350,7 +352,7 @@ fn lexed(line: &[u8]) -> Option<Sample> {
 }
 
 /// The labels that count: those that are not empty.
-fn labels<'a>(line: &'a [u8], sample: &Sample) -> impl Iterator<Item = super::line::Pair<'a>> {
+fn labels<'a>(line: &'a [u8], sample: &Sample) -> impl Iterator<Item = Pair<'a>> {
     Pairs::new(sample.labels.of(line)).filter(|pair| !pair.value.is_empty())
 }
 

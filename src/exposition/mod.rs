@@ -11,20 +11,30 @@
 //! touched again when they are copied into the reply, and nowhere else. No I/O here; everything
 //! that grows counts against a [`Budget`](crate::memory::Budget).
 
+mod class;
 pub mod emit;
 mod family;
-pub mod index;
+pub mod fault;
+pub mod indexer;
 pub mod label;
+pub mod lexer;
 pub mod line;
 pub mod lint;
 pub mod merge;
 pub mod number;
+pub mod page;
+mod pairs;
+mod scan;
+pub mod watch;
 
 pub use emit::Emitter;
-pub use index::{IndexError, Indexer, Page};
+pub use fault::{Fault, Malformed};
+pub use indexer::{IndexError, Indexer};
 pub use label::{Labels, Names, OnConflict};
-pub use line::{Format, Malformed, Watch};
+pub use line::Format;
 pub use merge::{Conflicts, Merge, Merged, Part};
+pub use page::Page;
+pub use watch::Watch;
 
 #[cfg(test)]
 mod tests;

@@ -392,7 +392,7 @@ fn bytes_that_are_no_text_are_refused_but_in_comments() {
         indexer.finish(text).map(|page| page.samples())
     };
     assert_eq!(index(b"# caf\xe9\nup 1\n"), Ok(1));
-    let fault = line::Fault::Utf8;
+    let fault = Fault::Utf8;
     assert_eq!(
         index(b"up 1\nup{a=\"\xe9\"} 1\n"),
         Err(IndexError::Malformed { line: 2, column: 7, fault })
@@ -467,7 +467,7 @@ fn any_line_cut_anywhere_is_lexed_or_refused_without_harm() {
         for cut in 0..=whole.len() {
             let line = format!("{}\n", &whole[..cut]);
             for format in [Format::Text, Format::OpenMetrics] {
-                let lexer = line::Lexer { format, watch: Some(&watch) };
+                let lexer = lexer::Lexer { format, watch: Some(&watch) };
                 for expected in ["", "name_total", "na"] {
                     match lexer.line(line.as_bytes(), 0, expected.as_bytes()) {
                         Ok((_, next)) => assert_eq!(next, line.len(), "{line}"),

@@ -26,7 +26,7 @@ pub enum Redirects {
     Never,
     /// Those to the same host and port.
     #[default]
-    SamePlace,
+    Same,
     /// All, but elsewhere without Authorization and own fields.
     Any,
 }
@@ -67,7 +67,7 @@ impl<'a> Outgoing<'a> {
             accept: "text/plain;version=0.0.4;q=1,*/*;q=0.1",
             accept_encoding: "identity",
             timeout: None,
-            redirects: Redirects::SamePlace,
+            redirects: Redirects::Same,
         }
     }
 
@@ -218,7 +218,7 @@ pub fn redirect(
         return Ok(None);
     };
     let target = resolve(asked.target, location).map_err(RedirectError::Url)?;
-    if asked.redirects == Redirects::SamePlace && target.authority() != asked.target.authority() {
+    if asked.redirects == Redirects::Same && target.authority() != asked.target.authority() {
         return Err(RedirectError::OtherPlace(target.authority().clone()));
     }
     Ok(Some(target))

@@ -10,7 +10,7 @@ use smol::future::yield_now;
 
 use super::{Refusal, Server};
 use crate::config;
-use crate::exposition::{Labels, Merge, Merged, Names, OnConflict, Part, Watch};
+use crate::exposition::{Labels, Merge, Merged, Names, OnConflict, Page, Part, Watch};
 use crate::limits::{MERGE_BLOCKS, REPLY_MARGIN};
 use crate::memory::{Admission, Budget, Full, Want};
 use crate::source::flight::Flight;
@@ -49,7 +49,7 @@ enum From {
 pub type Outcome = Result<Rc<Merged>, Refusal>;
 
 /// What one scrape of all members gave, in their order.
-type Gathered = Vec<Result<Rc<crate::exposition::Page>, Rc<ScrapeError>>>;
+type Gathered = Vec<Result<Rc<Page>, Rc<ScrapeError>>>;
 
 impl MergeOutlet {
     /// The outlet that `plan` describes, of these sources.
@@ -73,11 +73,7 @@ impl MergeOutlet {
         };
         Self {
             members: plan.members.iter().filter_map(member).collect(),
-            on_conflict: match plan.on_conflict {
-                config::OnConflict::Rename => OnConflict::Rename,
-                config::OnConflict::Override => OnConflict::Override,
-                config::OnConflict::Keep => OnConflict::Keep,
-            },
+            on_conflict: plan.on_conflict,
             strict: plan.strict,
             tables: Cell::new(MERGE_BLOCKS),
             flights: RefCell::default(),

@@ -32,11 +32,7 @@ impl Http {
             target: Target::parse(&plan.url).map_err(|error| error.to_string())?,
             fields: plan.headers.clone(),
             authorization: plan.authorization.clone(),
-            redirects: match plan.redirects {
-                config::Redirects::Same => Redirects::SamePlace,
-                config::Redirects::Any => Redirects::Any,
-                config::Redirects::Never => Redirects::Never,
-            },
+            redirects: plan.redirects,
         })
     }
 

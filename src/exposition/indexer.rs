@@ -1,21 +1,21 @@
-//! What a page says, in a form that merges without looking at its lines again.
+//! Making a page's index, block by block, as the page arrives.
 //!
-//! The [`Indexer`] lexes a page block by block, as it arrives, and keeps the distinct names with
-//! what is declared of them, and *runs*: stretches of consecutive lines that are samples of one
-//! name. Everything it keeps is in tables that count against the page's budget. OpenMetrics names
-//! are turned into those of the text format here, so that nothing later knows of OpenMetrics.
+//! The [`Indexer`] lexes each line once and keeps its name and its run. OpenMetrics names are turned
+//! into those of the text format here, so that no merge knows of OpenMetrics.
 
 use std::fmt;
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
+use super::fault::{Fault, Malformed};
 use super::label::escape_name;
-use super::line::{
-    Fault, Format, Kind, Lexer, Line, Malformed, Note, Sample, Span, Watch, check_bytes,
-};
+use super::lexer::{Lexer, check_bytes};
+use super::line::{Format, Kind, Line, Note, Sample, Span};
+use super::page::{Index, Name, Page, Run, Spot};
+use super::watch::Watch;
 use crate::limits::RUNS;
-use crate::memory::{Block, Budget, Full, Kept, Lease, Place, Table, Text};
+use crate::memory::{Block, Budget, Full, Lease, Place, Text};
 
 /// Why a page cannot be merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,129 +53,6 @@ impl std::error::Error for IndexError {}
 impl From<Full> for IndexError {
     fn from(_: Full) -> Self {
         Self::Full
-    }
-}
-
-/// A metric name of a page.
-#[derive(Debug, Default)]
-pub(super) struct Name {
-    /// The name as it is written in quotes or without.
-    pub(super) written: Spot,
-    /// Without characters that need quotes; the same as `written` for most names.
-    pub(super) bare: Spot,
-    hash: u32,
-    next: u16,
-    /// For an OpenMetrics family that has another name in the text format: that name's number.
-    alias: u16,
-    /// What TYPE says.
-    pub(super) kind: Option<Kind>,
-    /// TYPE says two different things.
-    pub(super) contradicted: bool,
-    pub(super) sampled: bool,
-    pub(super) odd_le: bool,
-    pub(super) odd_quantile: bool,
-    pub(super) help: Option<Place>,
-}
-
-/// Where a name's bytes are: in the page, or among the names that had to be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Spot {
-    place: Place,
-    made: bool,
-}
-
-/// Consecutive lines that are samples of one name, all within one block.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Run {
-    pub(super) place: Place,
-    pub(super) name: u16,
-    /// Its lines can be copied with the labels put in; else each is written anew.
-    pub(super) plain: bool,
-}
-
-/// A page, lexed: its text and the index to it.
-pub struct Page {
-    text: Text,
-    index: Index,
-    format: Format,
-    /// What pays for it.
-    budget: Budget,
-    kept: Option<Kept>,
-}
-
-/// Names and runs.
-#[derive(Default)]
-pub(super) struct Index {
-    pub(super) names: Table<Name>,
-    pub(super) runs: Table<Run>,
-    made: Vec<Block>,
-    samples: usize,
-    watched: bool,
-    quoted: bool,
-}
-
-impl Index {
-    fn spot<'a>(&'a self, blocks: &'a [Block], spot: Spot) -> &'a [u8] {
-        let blocks = if spot.made { &self.made } else { blocks };
-        let start = usize::from(spot.place.start);
-        usize::try_from(spot.place.block)
-            .ok()
-            .and_then(|number| blocks.get(number))
-            .and_then(|block| {
-                block.filled().get(start..start.saturating_add(spot.place.len.into()))
-            })
-            .unwrap_or_default()
-    }
-}
-
-impl Page {
-    /// Samples on the page.
-    #[must_use]
-    pub const fn samples(&self) -> usize {
-        self.index.samples
-    }
-
-    /// The text the page was read from.
-    #[must_use]
-    pub const fn text(&self) -> &Text {
-        &self.text
-    }
-
-    /// The format it was written in.
-    #[must_use]
-    pub const fn format(&self) -> Format {
-        self.format
-    }
-
-    /// Whether a sample has a label that was watched for.
-    #[must_use]
-    pub const fn has_watched_labels(&self) -> bool {
-        self.index.watched
-    }
-
-    /// Whether a metric's or a label's name needs quotes.
-    #[must_use]
-    pub const fn has_quoted_names(&self) -> bool {
-        self.index.quoted
-    }
-
-    /// Makes the page one that stays between scrapes: counted as kept, its last block trimmed.
-    /// Whether `limits.kept` allows it.
-    pub fn keep(&mut self) -> bool {
-        self.kept = self.budget.keep().ok();
-        if self.kept.is_some() {
-            self.text.trim();
-        }
-        self.kept.is_some()
-    }
-
-    pub(super) const fn index(&self) -> &Index {
-        &self.index
-    }
-
-    /// Name number `name`'s bytes, `bare` if it may have no quotes.
-    pub(super) fn name(&self, name: &Name, bare: bool) -> &[u8] {
-        self.index.spot(self.text.blocks(), if bare { name.bare } else { name.written })
     }
 }
 
