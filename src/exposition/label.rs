@@ -61,6 +61,14 @@ impl Labels {
         &self.text
     }
 
+    /// Whether no sample that gets these can be taken for one that gets `others`: a label of the same
+    /// name has another value.
+    pub(super) fn tell_apart_from(&self, others: &Self) -> bool {
+        self.pairs.iter().any(|(name, value)| {
+            others.pairs.iter().any(|(other, its)| name == other && value != its)
+        })
+    }
+
     fn has(&self, name: &[u8]) -> bool {
         self.pairs.iter().any(|(own, _)| own.as_bytes() == name)
     }
@@ -303,12 +311,27 @@ impl Style<'_> {
         if self.on_conflict == OnConflict::Keep {
             return 0;
         }
+        let escapes = self.names == Names::Underscores;
         let free = |depth: &usize| {
             let same = |other: &[u8]| is_exported(other, *depth, name);
+            let leaves_as_same = |other: &[u8]| {
+                let escaped = escapes && !is_label_name(other);
+                same(other) || escaped && same(&underscores(other, false).collect::<Vec<_>>())
+            };
             !self.ours.pairs.iter().any(|(own, _)| same(own.as_bytes()))
-                && !Pairs::new(labels).any(|pair| same(pair.name))
+                && !Pairs::new(labels).any(|pair| leaves_as_same(pair.name))
         };
-        (1..).find(free).unwrap_or(1)
+        // Those that `name` is the exported form of, and that are renamed too, come first.
+        let first = Pairs::new(labels)
+            .filter(|pair| !pair.value.is_empty() && self.ours.has(pair.name))
+            .filter(|pair| {
+                let before = name.strip_suffix(pair.name).filter(|before| !before.is_empty());
+                before.is_some_and(|before| {
+                    before.chunks(EXPORTED.len()).all(|piece| piece == EXPORTED)
+                })
+            })
+            .count();
+        (1..).filter(free).nth(first).unwrap_or(1)
     }
 }
 

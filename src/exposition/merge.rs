@@ -242,12 +242,15 @@ impl Merge {
     /// Whether equal series can come of different ones, or from sources that nothing tells apart.
     fn duplicates_possible(&self) -> bool {
         let Merged { parts, on_conflict, names, .. } = &self.merged;
-        let unlabelled = parts.iter().filter(|part| part.labels.is_empty()).count() > 1;
+        let alike = parts.iter().enumerate().any(|(number, part)| {
+            let before = parts.iter().take(number);
+            before.into_iter().any(|other| !part.labels.tell_apart_from(&other.labels))
+        });
         let changed = *on_conflict != OnConflict::Rename
             && parts.iter().any(|part| part.page.has_watched_labels());
         let escaped =
             *names == Names::Underscores && parts.iter().any(|part| part.page.has_quoted_names());
-        unlabelled || changed || escaped
+        alike || changed || escaped
     }
 
     fn find_duplicates(&mut self, run: u32) -> Result<Step, Full> {

@@ -478,3 +478,64 @@ fn any_line_cut_anywhere_is_lexed_or_refused_without_harm() {
         }
     }
 }
+
+/// What a merge puts on a page's samples.
+type Ours<'a> = &'a [(&'a str, &'a str)];
+type Labelled<'a> = (&'a str, Ours<'a>);
+
+/// A merge of pages with these labels, and how many samples it left out.
+fn labelled(pages: &[Labelled<'_>]) -> (String, usize) {
+    let budget = budget();
+    let watch = Watch::new(["a", "exported_a", "rack"]);
+    let mut merge = Merge::new(OnConflict::Rename, Names::Underscores, &budget).unwrap();
+    for (text, labels) in pages {
+        let page = page(text, Format::Text, &watch, &budget).unwrap();
+        let labels = Rc::new(Labels::new(labels.iter().copied()));
+        merge.add(Part { page, labels }).unwrap();
+    }
+    while merge.advance().unwrap() {}
+    let merged = Rc::new(merge.finish());
+    (emitted(&merged, BLOCK), merged.conflicts().duplicates)
+}
+
+#[test]
+fn labels_that_are_alike_do_not_tell_sources_apart() {
+    let (seven, eight) = ([("rack", "7")], [("rack", "8")]);
+    let cases: [(&[Labelled<'_>], usize); 4] = [
+        (&[("m 1\n", &seven), ("m 2\n", &seven)], 1),
+        (&[("m 1\n", &seven), ("m 2\n", &eight)], 0),
+        (&[("m 1\n", &seven), ("m{rack=\"7\"} 2\n", &[])], 1),
+        (&[("m 1\n", &seven), ("m 2\n", &[("zone", "7")])], 0),
+    ];
+    for (pages, want) in cases {
+        let (text, duplicates) = labelled(pages);
+        assert_eq!(duplicates, want, "{text}");
+    }
+}
+
+#[test]
+fn renamed_labels_never_meet() {
+    let ours: Ours<'_> = &[("a", "1"), ("exported_a", "2")];
+    let cases: [(&str, Ours<'_>, &str); 3] = [
+        (
+            "m{a=\"3\",exported_a=\"4\"} 5\n",
+            ours,
+            "m{a=\"1\",exported_a=\"2\",exported_exported_a=\"3\",\
+             exported_exported_exported_a=\"4\"} 5\n",
+        ),
+        (
+            "m{exported_a=\"4\",a=\"\"} 5\n",
+            ours,
+            "m{a=\"1\",exported_a=\"2\",exported_exported_a=\"4\"} 5\n",
+        ),
+        (
+            "m{a=\"3\",\"exported.a\"=\"4\"} 5\n",
+            &[("a", "1")],
+            "m{a=\"1\",exported_exported_a=\"3\",exported_a=\"4\"} 5\n",
+        ),
+    ];
+    for (page, ours, want) in cases {
+        let (text, _) = labelled(&[(page, ours)]);
+        assert_eq!(text, format!("# TYPE m untyped\n{want}"));
+    }
+}
