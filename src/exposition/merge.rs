@@ -2,7 +2,7 @@
 //!
 //! [`Merge`] takes pages in their configured order and works in steps, so that its caller can let
 //! others run in between. What comes out, [`Merged`], owns the pages and the order of their runs;
-//! any number of [`Emitter`](super::Emitter)s read it, each for one reply.
+//! any number of [`Emitter`]s read it, each for one reply.
 
 use std::hash::{BuildHasher, Hasher};
 use std::rc::Rc;
