@@ -14,6 +14,7 @@ use std::str::FromStr;
 use argh::{FromArgs, SubCommands};
 
 use crate::config::{self, BadValue, Listen, OnConflict};
+use crate::http::url::Target;
 use crate::telemetry::log::Format;
 
 /// What `fanin --version` prints.
@@ -181,7 +182,8 @@ impl FromStr for NamedPage {
         let place = match place {
             "-" => Place::StandardInput,
             url if ["http://", "https://", "unix://"].iter().any(|s| url.starts_with(s)) => {
-                config::check_url(url)?;
+                let judged = Target::parse(url).map_err(|error| error.rule());
+                judged.map_err(|rule| BadValue::new(rule.to_string()))?;
                 Place::Url(url.into())
             }
             file => Place::File(file.into()),

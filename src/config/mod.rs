@@ -43,7 +43,6 @@ pub use self::plan::{
 };
 pub use self::route::RoutePath;
 pub use self::secret::Secret;
-pub(crate) use self::source::check_url;
 pub use self::value::{BadValue, label_name, source_name};
 
 use crate::limits;

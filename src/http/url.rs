@@ -1,10 +1,11 @@
 //! The URLs that fanin fetches: `http://HOST:PORT/PATH?QUERY` and `unix:///SOCKET:/PATH?QUERY`.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::http::target::is_authority;
+use crate::limits::UNIX_PATH;
 
 /// Longest URL taken: a request line must leave room for fields in a head.
 pub const LONGEST: usize = 4096;
@@ -95,17 +96,21 @@ impl Target {
     }
 
     fn read(url: &str) -> Result<Self, UrlRule> {
-        if url.len() > LONGEST {
-            return Err(UrlRule::Length);
-        }
-        if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(UrlRule::Bytes);
-        }
-        let (scheme, rest) = url.split_once("://").ok_or(UrlRule::Scheme)?;
-        match scheme.to_ascii_lowercase().as_str() {
-            "http" => read_http(rest),
-            "unix" => read_unix(rest),
+        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+        let scheme = scheme.to_ascii_lowercase();
+        let web = matches!(scheme.as_str(), "http" | "https");
+        let (place, request) = rest
+            .split_at_checked(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
+            .unwrap_or_default();
+        match scheme.as_str() {
+            // Before all else: this one decides whether a message may show the URL.
+            _ if web && place.contains('@') => Err(UrlRule::Password),
+            _ if url.len() > LONGEST => Err(UrlRule::Length),
             "https" => Err(UrlRule::Tls),
+            _ if !url.bytes().all(|byte| byte.is_ascii_graphic()) => Err(UrlRule::Bytes),
+            _ if url.contains('#') => Err(UrlRule::Fragment),
+            "http" => Ok(Self { authority: read_host(place)?, request: with_slash(request) }),
+            "unix" => read_unix(rest),
             _ => Err(UrlRule::Scheme),
         }
     }
@@ -160,48 +165,46 @@ impl fmt::Display for Target {
     }
 }
 
-fn read_http(rest: &str) -> Result<Target, UrlRule> {
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (place, request) = rest.split_at_checked(end).ok_or(UrlRule::Host)?;
-    if place.contains('@') {
-        return Err(UrlRule::Password);
-    }
-    if !is_authority(place) {
-        return Err(UrlRule::Host);
-    }
-    let (host, port) = match place.strip_prefix('[').and_then(|tail| tail.split_once(']')) {
-        Some((v6, port)) => (v6, port.strip_prefix(':')),
-        None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
+/// `HOST[:PORT]`.
+fn read_host(text: &str) -> Result<Authority, UrlRule> {
+    let end = match text.rfind(']') {
+        Some(bracket) => bracket.saturating_add(1),
+        None => text.find(':').unwrap_or(text.len()),
     };
-    let is_v6 = place.starts_with('[');
-    if host.is_empty() || (is_v6 && host.parse::<std::net::Ipv6Addr>().is_err()) {
-        return Err(UrlRule::Host);
-    }
-    let port = port.map_or(Ok(80), str::parse).map_err(|_| UrlRule::Port)?;
-    let host = host.to_ascii_lowercase().into_boxed_str();
-    let request = read_request(request)?;
-    match port {
-        0 => Err(UrlRule::Port),
-        _ => Ok(Target { authority: Authority(Rc::new(Place::Host { host, port })), request }),
-    }
+    let (name, port) = text.split_at_checked(end).unwrap_or_default();
+    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    let host = match name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        _ if name.is_empty() => return Err(UrlRule::NoHost),
+        Some(v6) if v6.parse::<Ipv6Addr>().is_ok() => v6,
+        None if name.bytes().all(letter) => name,
+        _ => return Err(UrlRule::Host),
+    };
+    let port = match port.strip_prefix(':') {
+        None if port.is_empty() => 80,
+        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
+            digits.parse().ok().filter(|port| *port > 0).ok_or(UrlRule::Port)?
+        }
+        _ => return Err(UrlRule::Port),
+    };
+    Ok(Authority(Rc::new(Place::Host { host: host.to_ascii_lowercase().into(), port })))
 }
 
+/// `SOCKET:/PATH?QUERY`.
 fn read_unix(rest: &str) -> Result<Target, UrlRule> {
     let (path, request) = rest.split_once(':').ok_or(UrlRule::UnixPath)?;
+    if path.len() > UNIX_PATH {
+        return Err(UrlRule::UnixLength);
+    }
     if !path.starts_with('/') || path.ends_with('/') || !request.starts_with('/') {
         return Err(UrlRule::UnixPath);
     }
     let place = Place::Unix(Path::new(path).into());
-    Ok(Target { authority: Authority(Rc::new(place)), request: read_request(request)? })
+    Ok(Target { authority: Authority(Rc::new(place)), request: request.into() })
 }
 
 /// Path and query, with the slash that may be left out.
-fn read_request(text: &str) -> Result<Box<str>, UrlRule> {
-    match text {
-        _ if text.contains('#') => Err(UrlRule::Fragment),
-        _ if text.starts_with('/') => Ok(text.into()),
-        _ => Ok(["/", text].concat().into_boxed_str()),
-    }
+fn with_slash(request: &str) -> Box<str> {
+    if request.starts_with('/') { request.into() } else { ["/", request].concat().into() }
 }
 
 /// A URL that is refused.
@@ -240,6 +243,8 @@ pub enum UrlRule {
     /// No user name, no password.
     Password,
     /// A host.
+    NoHost,
+    /// The host is a name or an IP address.
     Host,
     /// A port from 1 to 65535.
     Port,
@@ -247,6 +252,8 @@ pub enum UrlRule {
     Path,
     /// A Unix socket, a colon, a path.
     UnixPath,
+    /// A socket path of at most [`UNIX_PATH`] bytes.
+    UnixLength,
     /// No fragment.
     Fragment,
 }
@@ -258,27 +265,34 @@ impl UrlRule {
     }
 }
 
+/// What is wrong, to be read behind the URL.
+impl fmt::Display for UrlRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheme => "begins with neither http:// nor https:// nor unix://",
+            Self::Tls => "needs TLS, which is not built yet",
+            Self::Length => return write!(f, "has more than {LONGEST} bytes"),
+            Self::Bytes => "holds a blank or a character that a URL has as %XX only",
+            Self::Password => "holds a user name or a password",
+            Self::NoHost => "has no host",
+            Self::Host => "has a host that is neither a name nor an IP address",
+            Self::Port => "has no port from 1 to 65535 behind its host",
+            Self::Path => "has a path that does not begin with a slash",
+            Self::UnixPath => "is not of the form unix:///run/x.sock:/metrics",
+            Self::UnixLength => {
+                return write!(f, "has a socket path of more than {UNIX_PATH} bytes");
+            }
+            Self::Fragment => "holds a #, which never reaches a server",
+        })
+    }
+}
+
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.rule.hides_the_url() {
-            write!(f, "{:?} ", self.url)?;
+        if self.rule.hides_the_url() {
+            return write!(f, "the URL {}; these belong into the key `basic`", self.rule);
         }
-        match self.rule {
-            UrlRule::Scheme => f.write_str("begins with neither http:// nor unix://"),
-            UrlRule::Tls => f.write_str("begins with https://, which is not built yet"),
-            UrlRule::Length => write!(f, "is longer than {LONGEST} bytes"),
-            UrlRule::Bytes => f.write_str("holds a byte that a URL must percent-encode"),
-            UrlRule::Password => f.write_str(
-                "the URL holds a user name or a password; these belong into the key `basic`",
-            ),
-            UrlRule::Host => f.write_str("has no valid host"),
-            UrlRule::Port => f.write_str("has a port that is not between 1 and 65535"),
-            UrlRule::Path => f.write_str("has a path that does not begin with a slash"),
-            UrlRule::UnixPath => f.write_str(
-                "is not a socket, a colon and a path, such as unix:///run/x.sock:/metrics",
-            ),
-            UrlRule::Fragment => f.write_str("has a fragment (#), which no server gets to see"),
-        }
+        write!(f, "{:?} {}", self.url, self.rule)
     }
 }
 
@@ -297,6 +311,8 @@ mod tests {
             ("http://[::1]:9100/", "[::1]:9100", "[::1]:9100", "/"),
             ("http://[::1]", "[::1]:80", "[::1]", "/"),
             ("http://a?b", "a:80", "a", "/?b"),
+            ("http://node_1.lan", "node_1.lan:80", "node_1.lan", "/"),
+            ("http://[::1]:9100/a?b=http://c:/@", "[::1]:9100", "[::1]:9100", "/a?b=http://c:/@"),
             ("unix:///run/x.sock:/m?t=a:/b", "/run/x.sock", "localhost", "/m?t=a:/b"),
         ];
         for (url, place, host, request) in cases {
@@ -311,6 +327,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_url_and_the_rule() {
         let long = format!("http://a/{}", "x".repeat(LONGEST));
+        let long_socket = format!("unix:///{}:/m", "x".repeat(UNIX_PATH));
         let cases = [
             ("htp://10.0.0.7", UrlRule::Scheme),
             ("10.0.0.7:9100", UrlRule::Scheme),
@@ -318,11 +335,21 @@ mod tests {
             ("http://a/b c", UrlRule::Bytes),
             ("http://a/é", UrlRule::Bytes),
             ("http://me:secret@a/", UrlRule::Password),
-            ("http://", UrlRule::Host),
-            ("http://:80/", UrlRule::Host),
+            ("http://me:sec ret@a/", UrlRule::Password),
+            ("https://me:secret@a/", UrlRule::Password),
+            ("", UrlRule::Scheme),
+            ("http://a b/", UrlRule::Bytes),
+            ("http://::1/", UrlRule::NoHost),
+            ("http://[::1]80/", UrlRule::Port),
+            ("http://a:+80/", UrlRule::Port),
+            ("unix://:/m", UrlRule::UnixPath),
+            ("unix:///a:b:/m", UrlRule::UnixPath),
+            (long_socket.as_str(), UrlRule::UnixLength),
+            ("http://", UrlRule::NoHost),
+            ("http://:80/", UrlRule::NoHost),
             ("http://[::1/", UrlRule::Host),
             ("http://[1.2]/", UrlRule::Host),
-            ("http://a:b/", UrlRule::Host),
+            ("http://a:b/", UrlRule::Port),
             ("http://a:0/", UrlRule::Port),
             ("http://a:/", UrlRule::Port),
             ("http://a:65536/", UrlRule::Port),
@@ -336,7 +363,7 @@ mod tests {
             assert_eq!(Target::parse(url).map_err(|fault| fault.rule()), Err(rule), "{url}");
         }
         let text = Target::parse("htp://10.0.0.7").unwrap_err().to_string();
-        assert_eq!(text, "\"htp://10.0.0.7\" begins with neither http:// nor unix://");
+        assert_eq!(text, "\"htp://10.0.0.7\" begins with neither http:// nor https:// nor unix://");
         let text = Target::parse("http://me:secret@a/").unwrap_err().to_string();
         assert!(!text.contains("secret") && text.contains("`basic`"), "{text}");
     }
