@@ -21,7 +21,7 @@ pub mod lexer;
 pub mod line;
 pub mod lint;
 pub mod merge;
-pub mod number;
+mod number;
 pub mod page;
 mod pairs;
 mod scan;
