@@ -30,7 +30,7 @@ pub mod watch;
 pub use emit::Emitter;
 pub use fault::{Fault, Malformed};
 pub use indexer::{IndexError, Indexer};
-pub use label::{Labels, Names, OnConflict};
+pub use label::{Escaped, Labels, Names, OnConflict};
 pub use line::Format;
 pub use merge::{Conflicts, Merge, Merged, Part};
 pub use page::Page;
