@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use argh::{FromArgs, SubCommands};
 
-use crate::config::{self, BadValue, Listen, OnConflict};
+use crate::config::{self, BadValue, DEFAULT_LABEL, Listen, OnConflict};
 use crate::http::url::Target;
 use crate::telemetry::log::Format;
 
@@ -132,9 +132,6 @@ impl Merge {
             .map(|(_, name)| name)
     }
 }
-
-/// The label of a merge where nothing names another.
-const DEFAULT_LABEL: &str = "exporter_name";
 
 /// A label's name, or `none`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -38,8 +38,8 @@ pub use self::error::ConfigError;
 pub use self::example::example;
 pub(crate) use self::near::did_you_mean;
 pub use self::plan::{
-    Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict, Outlet, Plan, Redirects,
-    Route, Server, Source,
+    DEFAULT_LABEL, Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict, Outlet, Plan,
+    Redirects, Route, Server, Source,
 };
 pub use self::route::RoutePath;
 pub use self::secret::Secret;

@@ -15,7 +15,7 @@ use crate::limits;
 
 /// The label that names a merged sample's source where the configuration names none, as in
 /// reverse_exporter.
-const LABEL: &str = "exporter_name";
+pub const DEFAULT_LABEL: &str = "exporter_name";
 
 /// A whole configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,7 +202,7 @@ impl Plan {
             routes: vec![Route { path, outlets: vec![Outlet::Merge(merge)] }],
             status: true,
         };
-        Self { servers: vec![server], sources, own_labels: vec![LABEL.into()], limits }
+        Self { servers: vec![server], sources, own_labels: vec![DEFAULT_LABEL.into()], limits }
     }
 
     /// Where `fanin serve` listens when nothing says otherwise.
@@ -252,7 +252,7 @@ impl Merge {
     pub(super) fn new(members: Vec<Member>) -> Self {
         Self {
             members,
-            label: Some(LABEL.into()),
+            label: Some(DEFAULT_LABEL.into()),
             on_conflict: OnConflict::default(),
             strict: false,
         }
@@ -275,7 +275,7 @@ impl Source {
             labels: Vec::new(),
             cache: None,
             max_bytes,
-            label_names: vec![LABEL.into()],
+            label_names: vec![DEFAULT_LABEL.into()],
         }
     }
 }

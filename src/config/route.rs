@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::value::BadValue;
+use crate::http::percent::decode;
 use crate::limits;
 
 /// A path that a server answers.
@@ -55,7 +56,9 @@ impl RoutePath {
         };
         let mut wanted = self.segments.iter();
         let all = rest.split(|b| *b == b'/').all(|got| {
-            wanted.next().is_some_and(|wanted| decode(got).eq(wanted.iter().copied().map(Some)))
+            wanted
+                .next()
+                .is_some_and(|wanted| decode(got, false).eq(wanted.iter().copied().map(Some)))
         });
         all && wanted.next().is_none()
     }
@@ -76,7 +79,7 @@ impl RoutePath {
 
 /// One segment, decoded and judged.
 fn segment(raw: &str) -> Result<Box<[u8]>, BadValue> {
-    let decoded: Option<Box<[u8]>> = decode(raw.as_bytes()).collect();
+    let decoded: Option<Box<[u8]>> = decode(raw.as_bytes(), false).collect();
     let Some(decoded) = decoded else {
         return Err(BadValue::new("has a % without two hexadecimal digits behind it"));
     };
@@ -88,20 +91,6 @@ fn segment(raw: &str) -> Result<Box<[u8]>, BadValue> {
         }
         _ => Ok(decoded),
     }
-}
-
-/// The bytes of a segment, `%XX` decoded; `None` for a `%` that is no such triple.
-fn decode(raw: &[u8]) -> impl Iterator<Item = Option<u8>> {
-    let mut rest = raw.iter().copied();
-    std::iter::from_fn(move || match rest.next()? {
-        b'%' => {
-            let mut digit = || rest.next().and_then(|b| char::from(b).to_digit(16));
-            let (high, low) = (digit(), digit());
-            let byte = high.zip(low).map(|(high, low)| high << 4 | low);
-            Some(byte.and_then(|byte| u8::try_from(byte).ok()))
-        }
-        byte => Some(Some(byte)),
-    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Labels: escaping, and putting a source's own on a sample.
 
+use std::fmt::{self, Write};
+
 use super::class::{is_label_name, is_metric_name};
 use super::line::Sample;
 use super::pairs::Pairs;
@@ -40,7 +42,7 @@ impl Labels {
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut labels = Self::default();
         for (name, value) in pairs {
-            let value = escape_value(value);
+            let value = Escaped(value).to_string();
             for piece in [name.as_bytes(), b"=\"", value.as_bytes(), b"\","] {
                 labels.text.extend_from_slice(piece);
             }
@@ -75,18 +77,20 @@ impl Labels {
 }
 
 /// A label value with `\`, `"` and line feeds escaped.
-#[must_use]
-pub fn escape_value(value: &str) -> String {
-    let mut escaped = String::with_capacity(value.len());
-    for c in value.chars() {
-        match c {
-            '\\' => escaped.push_str("\\\\"),
-            '"' => escaped.push_str("\\\""),
-            '\n' => escaped.push_str("\\n"),
-            c => escaped.push(c),
+pub struct Escaped<'a>(pub &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '\\' => f.write_str("\\\\")?,
+                '"' => f.write_str("\\\"")?,
+                '\n' => f.write_str("\\n")?,
+                c => f.write_char(c)?,
+            }
         }
+        Ok(())
     }
-    escaped
 }
 
 /// `name`, which needs quotes, with `_` for each character that a bare metric name cannot have.

@@ -13,7 +13,6 @@ mod comment;
 mod cursor;
 mod family;
 mod fault;
-mod number;
 mod sample;
 mod series;
 mod style;
@@ -25,7 +24,8 @@ use std::fmt;
 
 pub use advice::Advice;
 pub use fault::{Excerpt, Fault, Keyword, Place};
-pub use number::BadNumber;
+
+pub use super::number::BadNumber;
 
 use cursor::{Cursor, is_blank};
 use family::{Families, Spot};

@@ -31,18 +31,8 @@ impl<'a> Decoded<'a> {
     fn checked(raw: &'a str, form: bool) -> Option<Self> {
         let piece = Self { raw, form };
         let mut utf8 = Utf8::default();
-        let mut rest = raw.as_bytes();
-        while let Some((&byte, tail)) = rest.split_first() {
-            rest = tail;
-            let value = if byte == b'%' {
-                let (&high, tail) = rest.split_first()?;
-                let (&low, tail) = tail.split_first()?;
-                rest = tail;
-                hex(high)?.checked_mul(16)?.checked_add(hex(low)?)?
-            } else {
-                byte
-            };
-            utf8.push(value)?;
+        for byte in decode(raw.as_bytes(), form) {
+            utf8.push(byte?)?;
         }
         utf8.is_whole().then_some(piece)
     }
@@ -62,16 +52,7 @@ impl<'a> Decoded<'a> {
 
     /// The decoded bytes; together they are UTF-8.
     pub fn bytes(&self) -> impl Iterator<Item = u8> + use<'a> {
-        let form = self.form;
-        let mut rest = self.raw.as_bytes().iter();
-        std::iter::from_fn(move || match rest.next()? {
-            b'%' => {
-                let high = hex(*rest.next()?)?;
-                high.checked_mul(16)?.checked_add(hex(*rest.next()?)?)
-            }
-            b'+' if form => Some(b' '),
-            byte => Some(*byte),
-        })
+        decode(self.raw.as_bytes(), self.form).map_while(|byte| byte)
     }
 
     /// Decodes into `out` and returns the text there; `None` if it is longer than `out`.
@@ -136,6 +117,21 @@ impl Utf8 {
     fn is_whole(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// The bytes that `raw` stands for: `%XX` decoded and, in a `form`, `+` as a blank. `None` for a
+/// `%` without two digits.
+pub(crate) fn decode(raw: &[u8], form: bool) -> impl Iterator<Item = Option<u8>> {
+    let mut rest = raw.iter().copied();
+    std::iter::from_fn(move || match rest.next()? {
+        b'%' => {
+            let mut digit = || rest.next().and_then(hex);
+            let (high, low) = (digit(), digit());
+            Some(high.zip(low).map(|(high, low)| high << 4 | low))
+        }
+        b'+' if form => Some(Some(b' ')),
+        byte => Some(Some(byte)),
+    })
 }
 
 /// The value of a hexadecimal digit.

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::process;
-use crate::exposition::Conflicts;
+use crate::exposition::{Conflicts, Escaped};
 use crate::memory::Counters;
 
 /// Reasons for which a source can fail; more would be a mistake in the program.
@@ -332,16 +332,7 @@ impl Families<'_> {
         self.out.write_str(name)?;
         let mut separator = '{';
         for (label, text) in labels {
-            write!(self.out, "{separator}{label}=\"")?;
-            for c in text.chars() {
-                match c {
-                    '\\' => self.out.write_str("\\\\")?,
-                    '"' => self.out.write_str("\\\"")?,
-                    '\n' => self.out.write_str("\\n")?,
-                    c => self.out.write_char(c)?,
-                }
-            }
-            self.out.write_char('"')?;
+            write!(self.out, "{separator}{label}=\"{}\"", Escaped(text))?;
             separator = ',';
         }
         let end = if labels.is_empty() { "" } else { "}" };

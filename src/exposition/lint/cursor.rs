@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::exposition::class::{BLANK, LABEL, LABEL_START, NAME, NAME_START, is};
+
 /// Reads one line from left to right; never past its end.
 #[derive(Debug, Clone)]
 pub(super) struct Cursor<'a> {
@@ -73,19 +75,17 @@ impl<'a> Cursor<'a> {
 
     /// A metric name as it stands without quotes; empty if none begins here.
     pub(super) fn metric_name(&mut self) -> &'a [u8] {
-        self.name(|byte| is_label_start(byte) || byte == b':')
+        self.name(NAME_START, NAME)
     }
 
     /// A label name as it stands without quotes; empty if none begins here.
     pub(super) fn label_name(&mut self) -> &'a [u8] {
-        self.name(is_label_start)
+        self.name(LABEL_START, LABEL)
     }
 
-    fn name(&mut self, starts: impl Fn(u8) -> bool) -> &'a [u8] {
+    fn name(&mut self, first: u8, rest: u8) -> &'a [u8] {
         match self.peek() {
-            Some(byte) if starts(byte) => {
-                self.take_while(|byte| starts(byte) || byte.is_ascii_digit())
-            }
+            Some(byte) if is(byte, first) => self.take_while(|byte| is(byte, rest)),
             _ => &[],
         }
     }
@@ -133,11 +133,7 @@ impl<'a> Cursor<'a> {
 
 /// The format's only white space besides the line feed.
 pub(super) const fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
-}
-
-const fn is_label_start(byte: u8) -> bool {
-    byte.is_ascii_alphabetic() || byte == b'_'
+    is(byte, BLANK)
 }
 
 const fn is_plain(byte: u8) -> bool {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::number::BadNumber;
+use crate::exposition::number::BadNumber;
 
 /// Why a page is not valid exposition text.
 ///

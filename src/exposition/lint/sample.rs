@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::cursor::{BadQuote, Cursor};
 use super::fault::{Excerpt, Fault, Place};
-use super::number::{self, BadNumber};
+use crate::exposition::number::{self, BadNumber};
 
 /// A fault and its place in the line, behind which nothing of the line can be trusted.
 #[derive(Debug)]

@@ -9,7 +9,8 @@ use super::cursor::Cursor;
 use super::family::Type;
 use super::fault::{Excerpt, Fault, Place};
 use super::sample::{Label, Sample, Text};
-use super::{Desk, Linter, number};
+use super::{Desk, Linter};
+use crate::exposition::number;
 
 impl Linter {
     /// `line` has neither line feed nor carriage return at its end.
