@@ -7,7 +7,7 @@ use smol::future::yield_now;
 
 use crate::exposition::Emitter;
 use crate::http::outgoing::{Broken, Produce, Reply};
-use crate::limits::REPLY_ROOM;
+use crate::limits::{REPLY_ROOM, RESERVED_BLOCKS};
 use crate::memory::{Block, Text};
 use crate::source::Engine;
 
@@ -184,10 +184,18 @@ pub enum Buffer {
 }
 
 impl Buffer {
-    /// A block if there is one.
+    /// A block if there is one: of the reserve, of which half stays for what is made of it, else of
+    /// what nobody was promised.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
-        match engine.reserve.block() {
+        let block = if engine.reserve.used() < RESERVED_BLOCKS / 2 {
+            engine.reserve.block()
+        } else {
+            let lent = engine.reserve.split(0);
+            lent.settle();
+            lent.block()
+        };
+        match block {
             Ok(block) => Self::Block(block),
             Err(_) => Self::Small(vec![0; REPLY_ROOM].into_boxed_slice()),
         }
@@ -200,5 +208,25 @@ impl AsMut<[u8]> for Buffer {
             Self::Block(block) => block.spare(),
             Self::Small(bytes) => bytes,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::MIN_MEMORY;
+
+    #[test]
+    fn replies_leave_half_of_the_reserve() {
+        let limits = crate::config::Limits { memory: MIN_MEMORY, ..Default::default() };
+        let engine = crate::runtime::engine(&limits);
+        let buffers: Vec<_> = (0..40).map(|_| Buffer::new(&engine)).collect();
+        let blocks = buffers.iter().filter(|buffer| matches!(buffer, Buffer::Block(_))).count();
+        assert_eq!(blocks, RESERVED_BLOCKS + RESERVED_BLOCKS / 2);
+        let own: Vec<_> = (0..4).map(|_| engine.reserve.block().unwrap()).collect();
+        assert!(engine.reserve.block().is_err());
+        drop((buffers, own));
+        assert_eq!(engine.pool.unpromised(), RESERVED_BLOCKS);
+        assert_eq!(engine.reserve.used(), 0);
     }
 }
