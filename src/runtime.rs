@@ -24,7 +24,7 @@ use crate::http::listen::{Address, Listener, listen as accept};
 use crate::http::outgoing::Reply;
 use crate::http::socket::Peer;
 use crate::http::table::{ConnectionTable, ServerLimits};
-use crate::limits::{DRAIN, MIN_TAKE_RATE, SLOW_READER};
+use crate::limits::{BEHIND_HEAD, DRAIN, HEAD, MIN_TAKE_RATE, SLOW_READER};
 use crate::memory::Pool;
 use crate::outlet::{Body, Buffer, Program, Server};
 use crate::source::discover::discover;
@@ -130,13 +130,17 @@ pub struct Runtime {
     connections: Rc<ConnectionTable>,
     generation: RefCell<Generation>,
     doors: RefCell<Vec<Door>>,
+    /// `limits.memory` at the start: the pool's size does not change.
+    memory: usize,
     ending: Cell<bool>,
 }
 
-/// What everything that scrapes works with, its pool as `limits` say.
+/// What everything that scrapes works with, its pool as `limits` say. What the buffers of all
+/// connections take is taken off, but not more than an eighth.
 #[must_use]
 pub fn engine(limits: &config::Limits) -> Rc<Engine> {
-    let pool = Pool::new(limits.memory, limits.kept);
+    let buffers = limits.connections.saturating_mul(HEAD.saturating_add(BEHIND_HEAD));
+    let pool = Pool::new(limits.memory.saturating_sub(buffers.min(limits.memory / 8)), limits.kept);
     Rc::new(Engine {
         executor: Rc::new(LocalExecutor::new()),
         reserve: pool.reserve(),
@@ -160,6 +164,7 @@ pub async fn run(engine: Rc<Engine>, plan: Plan, origin: Origin) -> Result<(), L
         origin,
         generation: RefCell::new(Generation { plan: empty, sources: Vec::new() }),
         doors: RefCell::default(),
+        memory: plan.limits.memory,
         ending: Cell::new(false),
     });
     // Before anybody can know that we are there.
@@ -195,46 +200,46 @@ impl Runtime {
     /// Puts `plan` to use, whole or not at all: what it adds is bound first. Returns the addresses
     /// that it no longer has.
     fn adopt(self: &Rc<Self>, plan: Plan) -> Result<Vec<Door>, LoadError> {
+        let mut bound = self.bind_new(&plan)?;
         let sources = self.sources(&plan)?;
-        let servers: Vec<_> = plan
-            .servers
-            .iter()
-            .map(|server| {
-                let of = (&*sources, &plan.limits);
-                Rc::new(Server::new(server, &plan.own_labels, of, Rc::clone(&self.connections)))
-            })
-            .collect();
-        let wanted = plan.servers.iter().zip(&servers);
-        let wanted =
-            wanted.flat_map(|(plan, server)| plan.listen.iter().map(move |at| (at, server)));
-        let mut bound = Vec::new();
-        for (listen, _) in wanted.clone() {
-            if !self.doors.borrow().iter().any(|door| is_same_place(&door.listen, listen)) {
-                let listener = bind(listen).map_err(|e| LoadError::Bind(listen.clone(), e))?;
-                bound.push((listen.clone(), Rc::new(listener)));
-            }
-        }
         // From here on nothing fails.
         let mut old = self.doors.take();
         let mut doors = Vec::new();
-        for (listen, server) in wanted {
-            if let Some(at) = old.iter().position(|door| is_same_place(&door.listen, listen)) {
-                let mut door = old.swap_remove(at);
-                if door.listen != *listen {
-                    set_mode(listen);
-                    door.listen = listen.clone();
+        for described in &plan.servers {
+            let of = (&*sources, &plan.limits);
+            let connections = Rc::clone(&self.connections);
+            let server = Rc::new(Server::new(described, &plan.own_labels, of, connections));
+            for listen in &described.listen {
+                if let Some(at) = old.iter().position(|door| is_same_place(&door.listen, listen)) {
+                    let mut door = old.swap_remove(at);
+                    if door.listen != *listen {
+                        set_mode(listen);
+                        door.listen = listen.clone();
+                    }
+                    door.entry.server.replace(Rc::clone(&server));
+                    doors.push(door);
+                } else if let Some(at) = bound.iter().position(|(address, _)| address == listen) {
+                    let (listen, listener) = bound.swap_remove(at);
+                    doors.push(self.open(listen, listener, Rc::clone(&server)));
                 }
-                door.entry.server.replace(Rc::clone(server));
-                doors.push(door);
-            } else if let Some(at) = bound.iter().position(|(address, _)| address == listen) {
-                let (listen, listener) = bound.swap_remove(at);
-                doors.push(self.open(listen, listener, Rc::clone(server)));
             }
         }
         self.doors.replace(doors);
         self.apply_limits(&plan);
         self.generation.replace(Generation { plan, sources });
         Ok(old)
+    }
+
+    /// Binds the addresses of `plan` that are not listened on yet.
+    fn bind_new(&self, plan: &Plan) -> Result<Vec<(Listen, Rc<Listener>)>, LoadError> {
+        let doors = self.doors.borrow();
+        let is_new =
+            |listen: &&Listen| !doors.iter().any(|door| is_same_place(&door.listen, listen));
+        let bind_one = |listen: &Listen| match bind(listen) {
+            Ok(listener) => Ok((listen.clone(), Rc::new(listener))),
+            Err(error) => Err(LoadError::Bind(listen.clone(), error)),
+        };
+        plan.servers.iter().flat_map(|server| &server.listen).filter(is_new).map(bind_one).collect()
     }
 
     /// The sources of `plan`; what is remembered of those that were there before lives on.
@@ -258,7 +263,7 @@ impl Runtime {
         let limits = &plan.limits;
         self.connections.configure(limits.connections, server_limits(limits));
         self.engine.pool.set_kept_limit(limits.kept);
-        if !self.engine.pool.has_size_of(limits.memory) {
+        if limits.memory != self.memory {
             log::warn!("limits.memory has changed; the new size is used after a restart");
         }
     }

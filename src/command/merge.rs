@@ -116,7 +116,8 @@ fn read(
     }
     let text = writer.finish()?;
     let last = text.blocks().last().map(|block| block.filled()).unwrap_or_default();
-    let openmetrics = last == b"# EOF\n" || last.ends_with(b"\n# EOF\n");
+    let last_line = last.trim_ascii_end().rsplit(|&b| b == b'\n').next();
+    let openmetrics = last_line == Some(b"# EOF");
     let format = if openmetrics { Format::OpenMetrics } else { Format::Text };
     let mut indexer = Indexer::new(format, watch, limits.families, budget)?;
     while indexer.advance(text.blocks())? {}

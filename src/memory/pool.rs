@@ -119,12 +119,6 @@ impl Pool {
         self.0.kept_limit.set(bytes / BLOCK);
     }
 
-    /// Whether this is what [`Pool::new`] makes of `memory` bytes.
-    #[must_use]
-    pub fn has_size_of(&self, memory: usize) -> bool {
-        self.0.total == memory / BLOCK
-    }
-
     pub(super) fn grant(&self, blocks: usize) -> Budget {
         self.0.granted.set(self.0.granted.get().saturating_add(blocks));
         Budget(Rc::new(Account {

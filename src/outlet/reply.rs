@@ -218,7 +218,8 @@ mod tests {
 
     #[test]
     fn replies_leave_half_of_the_reserve() {
-        let limits = crate::config::Limits { memory: MIN_MEMORY, ..Default::default() };
+        let limits =
+            crate::config::Limits { memory: MIN_MEMORY, connections: 0, ..Default::default() };
         let engine = crate::runtime::engine(&limits);
         let buffers: Vec<_> = (0..40).map(|_| Buffer::new(&engine)).collect();
         let blocks = buffers.iter().filter(|buffer| matches!(buffer, Buffer::Block(_))).count();
