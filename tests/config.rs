@@ -318,7 +318,8 @@ fn the_default_plan_merges_what_was_found() {
     let plan = Plan::default_for(&found, &[":9100".parse().unwrap()]);
 
     assert_eq!(plan.servers[0].listen, [Listen::AnyTcp(9100)]);
-    let route = plan.servers[0].route(b"/metrics").unwrap();
+    let [route] = &plan.servers[0].routes[..] else { panic!("{plan:?}") };
+    assert!(route.path.matches(b"/metrics"));
     let [Outlet::Merge(merge)] = &route.outlets[..] else { panic!("{route:?}") };
     assert_eq!(merge.members, [Member::Own, Member::Source(0)]);
     assert_eq!(Plan::default_for(&[], &[]).servers[0].listen, [Plan::loopback()]);

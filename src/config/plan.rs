@@ -239,14 +239,6 @@ impl fmt::Display for ManyServers {
 
 impl std::error::Error for ManyServers {}
 
-impl Server {
-    /// The route that answers a request for `raw`, the path as it came, without its query.
-    #[must_use]
-    pub fn route(&self, raw: &[u8]) -> Option<&Route> {
-        self.routes.iter().find(|route| route.path.matches(raw))
-    }
-}
-
 impl Merge {
     /// A merge of `members` with nothing else said.
     pub(super) fn new(members: Vec<Member>) -> Self {

@@ -12,7 +12,6 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::rc::Rc;
-use std::str::FromStr;
 use std::task::{Context, Poll, Waker};
 
 use log::{info, warn};
@@ -22,9 +21,6 @@ use crate::http::drive::{Service, serve};
 use crate::http::socket::{Peer, Socket};
 use crate::http::table::ConnectionTable;
 use crate::limits::ACCEPT_PAUSE;
-
-/// Who may write to a Unix socket where nothing else is said: its owner and group.
-pub const SOCKET_MODE: u32 = 0o660;
 
 /// Where to listen.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,37 +42,6 @@ impl fmt::Display for Address {
         match self {
             Self::Tcp(address) => write!(f, "tcp://{address}"),
             Self::Unix { path, .. } => write!(f, "unix://{}", path.display()),
-        }
-    }
-}
-
-/// An address that is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AddressError(String);
-
-impl fmt::Display for AddressError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is neither tcp://ADDRESS:PORT nor unix:///PATH", self.0)
-    }
-}
-
-impl std::error::Error for AddressError {}
-
-impl FromStr for Address {
-    type Err = AddressError;
-
-    /// An address without `tcp://` is one of TCP. No names: they could resolve to anything.
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        let refused = || AddressError(text.to_owned());
-        match text.strip_prefix("unix://") {
-            Some(path) if path.starts_with('/') && !path.ends_with('/') => {
-                Ok(Self::Unix { path: path.into(), mode: SOCKET_MODE })
-            }
-            Some(_) => Err(refused()),
-            None => {
-                let address = text.strip_prefix("tcp://").unwrap_or(text);
-                address.parse().map(Self::Tcp).map_err(|_| refused())
-            }
         }
     }
 }

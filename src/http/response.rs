@@ -75,12 +75,6 @@ impl Response {
         Ok((response, next))
     }
 
-    /// Whether all of the body has been read.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.body.is_done()
-    }
-
     /// Reads some of the body to the front of `out`, which must not be empty; 0 at its end. Bytes
     /// may come in the middle of a line, and there may be fewer than `out` has room for.
     ///

@@ -131,24 +131,6 @@ impl PageWriter {
         self.blocks.split_last().map(|(_, complete)| complete).unwrap_or_default()
     }
 
-    /// Bytes received.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.limit.saturating_sub(self.room)
-    }
-
-    /// Whether nothing was received yet.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The budget that pays for the blocks.
-    #[must_use]
-    pub const fn budget(&self) -> &Budget {
-        &self.budget
-    }
-
     /// Ends the page, and its last line where the sender did not.
     ///
     /// # Errors

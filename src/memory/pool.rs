@@ -249,12 +249,6 @@ impl Budget {
         self.0.used.get()
     }
 
-    /// The pool this is a share of.
-    #[must_use]
-    pub fn pool(&self) -> &Pool {
-        &self.0.pool
-    }
-
     /// Marks all that is in use as kept between scrapes, if `limits.kept` allows it.
     ///
     /// # Errors

@@ -21,12 +21,6 @@ impl<T> Table<T> {
     /// Records in a block.
     const CHUNK: usize = BLOCK / size_of::<T>();
 
-    /// Blocks that `records` of them take up.
-    #[must_use]
-    pub const fn blocks_for(records: usize) -> usize {
-        records.div_ceil(Self::CHUNK)
-    }
-
     /// Records pushed.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -72,12 +66,6 @@ impl<T> Table<T> {
     #[expect(clippy::arithmetic_side_effects, reason = "CHUNK is a constant above zero")]
     pub fn get_mut(&mut self, at: usize) -> Option<&mut T> {
         self.chunks.get_mut(at / Self::CHUNK)?.0.get_mut(at % Self::CHUNK)
-    }
-
-    /// The record pushed last.
-    #[inline]
-    pub fn last_mut(&mut self) -> Option<&mut T> {
-        self.chunks.last_mut()?.0.last_mut()
     }
 
     /// All records, in order.

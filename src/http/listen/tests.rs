@@ -25,7 +25,7 @@ impl Folder {
     }
 
     fn socket(&self) -> Address {
-        Address::Unix { path: self.0.join("s"), mode: SOCKET_MODE }
+        Address::Unix { path: self.0.join("s"), mode: MODE }
     }
 }
 
@@ -65,12 +65,19 @@ fn with_listener(
     smol::block_on(executor.run(or(playing, accepting)));
 }
 
+fn loopback() -> Address {
+    Address::Tcp("127.0.0.1:0".parse().unwrap())
+}
+
 async fn connect(address: &Address) -> Socket {
     match address {
         Address::Tcp(address) => Socket::tcp(*address).await.unwrap(),
         Address::Unix { path, .. } => Socket::unix(path).await.unwrap(),
     }
 }
+
+/// Permissions of the sockets.
+const MODE: u32 = 0o660;
 
 const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -82,31 +89,21 @@ async fn ask(socket: &mut Socket) -> String {
 }
 
 #[test]
-fn addresses_are_read_and_written() {
+fn addresses_are_written_as_urls() {
     let cases = [
-        ("tcp://127.0.0.1:9999", Some("tcp://127.0.0.1:9999")),
-        ("[::]:80", Some("tcp://[::]:80")),
-        ("unix:///run/fanin.sock", Some("unix:///run/fanin.sock")),
-        ("unix://run/x", None),
-        ("unix:///run/", None),
-        ("tcp://node:80", None),
-        ("tcp://127.0.0.1", None),
-        ("http://127.0.0.1:80", None),
+        (Address::Tcp("127.0.0.1:9999".parse().unwrap()), "tcp://127.0.0.1:9999"),
+        (Address::Tcp("[::]:80".parse().unwrap()), "tcp://[::]:80"),
+        (Address::Unix { path: "/run/fanin.sock".into(), mode: MODE }, "unix:///run/fanin.sock"),
     ];
-    for (text, want) in cases {
-        let got = text.parse::<Address>();
-        assert_eq!(got.ok().map(|address| address.to_string()).as_deref(), want, "{text}");
+    for (address, want) in cases {
+        assert_eq!(address.to_string(), want);
     }
-    let told = "x".parse::<Address>().unwrap_err().to_string();
-    assert_eq!(told, "\"x\" is neither tcp://ADDRESS:PORT nor unix:///PATH");
 }
 
 #[test]
 fn connections_are_served_over_both() {
     let folder = Folder::new();
-    for (address, want) in
-        [("tcp://127.0.0.1:0".parse().unwrap(), "tcp"), (folder.socket(), "unix")]
-    {
+    for (address, want) in [(loopback(), "tcp"), (folder.socket(), "unix")] {
         with_listener(&address, 2, async |address, _| {
             let got = ask(&mut connect(address).await).await;
             assert!(got.ends_with(want), "{got}");
@@ -122,7 +119,7 @@ fn a_dead_socket_is_replaced_and_a_live_one_is_not() {
     drop(UnixListener::bind(path).unwrap());
     let live = Listener::bind(&address).unwrap();
     let mode = std::fs::metadata(path).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, SOCKET_MODE);
+    assert_eq!(mode & 0o777, MODE);
     assert_eq!(Listener::bind(&address).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     drop(live);
     assert!(!path.exists());
@@ -144,7 +141,7 @@ fn a_listener_removes_only_its_own_file() {
 
 #[test]
 fn an_idle_connection_gives_way_to_a_newcomer() {
-    with_listener(&"127.0.0.1:0".parse().unwrap(), 1, async |address, table| {
+    with_listener(&loopback(), 1, async |address, table| {
         let mut first = connect(address).await;
         assert!(ask(&mut first).await.ends_with("tcp"));
         let mut second = connect(address).await;
@@ -156,7 +153,7 @@ fn an_idle_connection_gives_way_to_a_newcomer() {
 
 #[test]
 fn a_newcomer_waits_while_all_are_busy() {
-    with_listener(&"127.0.0.1:0".parse().unwrap(), 1, async |address, table| {
+    with_listener(&loopback(), 1, async |address, table| {
         let mut busy = connect(address).await;
         busy.write_all(b"GET / HT").await.unwrap();
         while table.count() == 0 {
