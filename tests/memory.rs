@@ -29,9 +29,8 @@ const MIB: usize = 1024 * 1024;
 /// A scrape's whole time; the longest that a scraper may ask for.
 const DEADLINE: &str = "120";
 
-/// What resident memory may be, in KiB: `limits.memory` and 4 MiB. The debug build's own code takes
-/// some more.
-const RESIDENT: usize = (36 + if cfg!(debug_assertions) { 2 } else { 0 }) * 1024;
+/// What resident memory may be, in KiB: `limits.memory` and 4 MiB.
+const RESIDENT: usize = 36 * 1024;
 
 /// The daemon, with room for the clients and one who looks after its health.
 fn start() -> (Daemon, [Exporter; 2], String) {
