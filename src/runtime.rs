@@ -1,6 +1,6 @@
 //! The running program: its listeners, its configuration in use, signals, and how it ends.
 //!
-//! Everything lives on one thread, in an `Rc<Runtime>`. A reload builds a whole new [`Generation`]
+//! Everything lives on one thread, in an `Rc<Runtime>`. A reload builds a whole new `Generation`
 //! and swaps it in; requests under way keep theirs until they are done.
 
 use std::cell::{Cell, RefCell};
