@@ -6,7 +6,7 @@ use crate::limits::LABELS;
 
 /// What is wrong with a line, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed {
+pub(super) struct Malformed {
     /// The offending byte's index in the block.
     pub at: usize,
     /// What is wrong there.

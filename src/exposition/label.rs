@@ -96,7 +96,7 @@ impl fmt::Display for Escaped<'_> {
 /// `name`, which needs quotes, with `_` for each character that a bare metric name cannot have.
 /// Prometheus calls this escaping scheme `underscores`.
 #[must_use]
-pub fn escape_name(name: &[u8]) -> Vec<u8> {
+pub(super) fn escape_name(name: &[u8]) -> Vec<u8> {
     underscores(name, true).collect()
 }
 

@@ -27,7 +27,7 @@ use crate::limits::LABELS;
 
 /// Lexes lines of one page.
 #[derive(Debug, Clone, Copy)]
-pub struct Lexer<'w> {
+pub(super) struct Lexer<'w> {
     /// The format of the page.
     pub format: Format,
     /// The labels to look for.
@@ -50,7 +50,7 @@ impl Lexer<'_> {
     ///
     /// [`Malformed`] says what no such line can have, and where.
     #[inline]
-    pub fn line(&self, block: &[u8], at: usize, expected: &[u8]) -> Lexed<(Line, usize)> {
+    pub(super) fn line(&self, block: &[u8], at: usize, expected: &[u8]) -> Lexed<(Line, usize)> {
         let mut end = expected_name(block, at, expected);
         if end == at && is(block[at], NAME_START) {
             while is(block[end], NAME) {
@@ -318,7 +318,7 @@ impl Lexer<'_> {
 /// # Errors
 ///
 /// [`Fault::Nul`] or [`Fault::Utf8`] at the first offending byte outside a plain comment.
-pub fn check_bytes(block: &[u8]) -> Result<(), Malformed> {
+pub(super) fn check_bytes(block: &[u8]) -> Result<(), Malformed> {
     if memchr::memchr(0, block).is_none() && str::from_utf8(block).is_ok() {
         return Ok(());
     }

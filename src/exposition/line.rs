@@ -15,7 +15,7 @@ pub enum Format {
 /// What a family is; the five types of the text format, and those of OpenMetrics that become one
 /// of them under another name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// Only ever rises.
     Counter,
     /// Rises and falls.
@@ -54,7 +54,7 @@ impl Kind {
 
     /// The word after `# TYPE name` in text 0.0.4.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Counter => "counter",
             Self::Gauge | Self::Info | Self::StateSet => "gauge",
@@ -67,7 +67,7 @@ impl Kind {
 
 /// A piece of the block that was lexed: from its first byte to the one after its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Span {
+pub(super) struct Span {
     /// The first byte.
     pub start: usize,
     /// The byte after the last.
@@ -78,14 +78,14 @@ impl Span {
     /// The bytes of `block` that this span means.
     #[must_use]
     #[inline]
-    pub fn of(self, block: &[u8]) -> &[u8] {
+    pub(super) fn of(self, block: &[u8]) -> &[u8] {
         block.get(self.start..self.end).unwrap_or_default()
     }
 }
 
 /// A line that is no sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Note {
+pub(super) enum Note {
     /// Nothing, or a comment.
     Comment,
     /// `# HELP name text`.
@@ -112,7 +112,7 @@ pub enum Note {
 
 /// A sample's parts and peculiarities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sample {
+pub(super) struct Sample {
     /// The metric's name, without quotes.
     pub name: Span,
     /// Whether the name needs quotes: it stood in them, and has a character no bare name has.
@@ -138,7 +138,7 @@ pub struct Sample {
 
 /// The line that begins at a given byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line {
+pub(super) enum Line {
     /// A sample.
     Sample(Sample),
     /// Anything else.

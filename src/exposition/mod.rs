@@ -12,23 +12,23 @@
 //! that grows counts against a [`Budget`](crate::memory::Budget).
 
 mod class;
-pub mod emit;
+mod emit;
 mod family;
-pub mod fault;
-pub mod indexer;
-pub mod label;
-pub mod lexer;
-pub mod line;
+mod fault;
+mod indexer;
+mod label;
+mod lexer;
+mod line;
 pub mod lint;
-pub mod merge;
+mod merge;
 mod number;
-pub mod page;
+mod page;
 mod pairs;
 mod scan;
-pub mod watch;
+mod watch;
 
 pub use emit::Emitter;
-pub use fault::{Fault, Malformed};
+pub use fault::Fault;
 pub use indexer::{IndexError, Indexer};
 pub use label::{Escaped, Labels, Names, OnConflict};
 pub use line::Format;
