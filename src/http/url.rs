@@ -210,15 +210,17 @@ fn with_slash(request: &str) -> Box<str> {
 /// A URL that is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UrlError {
-    /// Empty where it may hold a password.
-    url: Box<str>,
+    /// Not where it may hold a password.
+    url: Option<Box<str>>,
     rule: UrlRule,
 }
 
 impl UrlError {
     pub(crate) fn new(url: &str, rule: UrlRule) -> Self {
-        let hidden = rule.hides_the_url();
-        Self { url: if hidden { Box::default() } else { url.chars().take(SHOWN).collect() }, rule }
+        let behind_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let authority = behind_scheme.split(['/', '?', '#']).next().unwrap_or_default();
+        let shown = !authority.contains('@');
+        Self { url: shown.then(|| url.chars().take(SHOWN).collect()), rule }
     }
 
     /// The rule that was broken.
@@ -258,13 +260,6 @@ pub enum UrlRule {
     Fragment,
 }
 
-impl UrlRule {
-    /// Whether a URL that breaks this rule may hold a password.
-    const fn hides_the_url(self) -> bool {
-        matches!(self, Self::Password)
-    }
-}
-
 /// What is wrong, to be read behind the URL.
 impl fmt::Display for UrlRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -289,10 +284,13 @@ impl fmt::Display for UrlRule {
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.rule.hides_the_url() {
-            return write!(f, "the URL {}; these belong into the key `basic`", self.rule);
+        match (&self.url, self.rule) {
+            (_, UrlRule::Password) => {
+                write!(f, "the URL {}; these belong into the key `basic`", self.rule)
+            }
+            (Some(url), rule) => write!(f, "{url:?} {rule}"),
+            (None, rule) => write!(f, "the URL {rule}"),
         }
-        write!(f, "{:?} {}", self.url, self.rule)
     }
 }
 
@@ -336,6 +334,7 @@ mod tests {
             ("http://a/é", UrlRule::Bytes),
             ("http://me:secret@a/", UrlRule::Password),
             ("http://me:sec ret@a/", UrlRule::Password),
+            ("ftp://me:secret@a/", UrlRule::Scheme),
             ("https://me:secret@a/", UrlRule::Password),
             ("", UrlRule::Scheme),
             ("http://a b/", UrlRule::Bytes),
@@ -366,6 +365,8 @@ mod tests {
         assert_eq!(text, "\"htp://10.0.0.7\" begins with neither http:// nor https:// nor unix://");
         let text = Target::parse("http://me:secret@a/").unwrap_err().to_string();
         assert!(!text.contains("secret") && text.contains("`basic`"), "{text}");
+        let text = Target::parse("ftp://me:secret@a/").unwrap_err().to_string();
+        assert_eq!(text, "the URL begins with neither http:// nor https:// nor unix://");
     }
 
     #[test]
