@@ -143,7 +143,8 @@ impl MergeOutlet {
         let short = |gathered: &Gathered| {
             gathered.iter().any(|page| matches!(page, Err(error) if error.is_memory()))
         };
-        if short(&gathered) {
+        let repeatable = self.sources().all(|source| source.is_repeatable());
+        if short(&gathered) && repeatable {
             // All is freed; each source has remembered that it needs more.
             drop((admission, gathered));
             (admission, gathered) = self.gather(engine, deadline).await?;
@@ -153,7 +154,11 @@ impl MergeOutlet {
                 source.gave_up();
             }
         }
-        self.judge(&gathered)?;
+        let judged = self.judge(&gathered);
+        if judged.is_err() && !repeatable && short(&gathered) {
+            return Err(Refusal::memory(engine));
+        }
+        judged?;
         let budget = admission.budget;
         let merged = self.merge(engine, server, (gathered, names), &budget).await;
         let merged = merged.map_err(|_| Refusal::memory(engine))?;
