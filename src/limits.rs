@@ -149,6 +149,16 @@ pub const SOURCE_HEADERS: usize = 16;
 /// Bytes of a source's URL.
 pub const URL: usize = 2 * 1024;
 
+/// Bytes of a file source's path: Linux' own limit.
+pub const FILE_PATH: usize = 4 * 1024;
+
+/// Files of one source: each is a page of its own while they are joined, of three blocks at least,
+/// and a series of `fanin_file_mtime_seconds`. Textfile folders in use have up to about 30.
+pub const FILES: usize = 128;
+
+/// Times a file is read before it counts as one that never stands still.
+pub const FILE_READS: usize = 3;
+
 /// Bytes of a Unix socket's path: `sun_path` has 108, the last of them zero.
 pub const UNIX_PATH: usize = 107;
 

@@ -102,11 +102,11 @@ fn the_full_form_is_read_in_full() {
     let name = Some("exporter_name");
     assert_eq!(
         merges[0],
-        (&[Source(2), Own, Source(0), Source(1)][..], name, OnConflict::Rename, false)
+        (&[Source(2), Own, Source(0), Source(1), Source(3)][..], name, OnConflict::Rename, false)
     );
     assert_eq!(
         merges[1],
-        (&[Source(0), Source(1), Source(2)][..], name, OnConflict::Rename, false)
+        (&[Source(0), Source(1), Source(2), Source(3)][..], name, OnConflict::Rename, false)
     );
     assert_eq!(
         merges[2],
@@ -115,7 +115,7 @@ fn the_full_form_is_read_in_full() {
     assert_eq!(merges[3], (&[Source(1)][..], name, OnConflict::Rename, false));
     assert_eq!(merges[4], (&[Source(0)][..], None, OnConflict::Keep, true));
 
-    let [node, docker, far] = &plan.sources[..] else { panic!("{:?}", plan.sources) };
+    let [node, docker, far, _] = &plan.sources[..] else { panic!("{:?}", plan.sources) };
     assert_eq!((&*node.name, &*docker.name, &*far.name), ("node", "docker", "far"));
     assert_eq!(node.timeout, Some(Duration::from_secs(4)));
     assert_eq!(node.cache, None);
@@ -128,7 +128,10 @@ fn the_full_form_is_read_in_full() {
     assert_eq!(plan.own_labels, ["exporter_name".into(), "src".into()]);
 
     let [Kind::Http(node), Kind::Http(docker), Kind::Http(far)] =
-        [&node.kind, &docker.kind, &far.kind];
+        [&node.kind, &docker.kind, &far.kind]
+    else {
+        panic!("{:?}", plan.sources)
+    };
     assert_eq!(&*node.url, "http://10.0.0.7:9100/metrics");
     assert_eq!(node.authorization.as_ref().unwrap().expose(), "Bearer from-the-environment");
     assert_eq!(&*docker.url, "unix:///run/docker-metrics.sock:/metrics");
@@ -143,15 +146,28 @@ fn the_full_form_is_read_in_full() {
 }
 
 #[test]
+fn files_are_read_in_full() {
+    let plan = load(Path::new("tests/config/valid/full.yaml")).unwrap();
+    let Kind::File(cron) = &plan.sources[3].kind else { panic!("{:?}", plan.sources) };
+    assert_eq!(cron.path.folder(), Path::new("/var/lib/metrics"));
+    assert_eq!((cron.path.to_string().as_str(), cron.path.is_wild()), ("*.prom", true));
+    assert_eq!(cron.max_age, Some(Duration::from_secs(3600)));
+}
+
+#[test]
 fn relative_paths_start_at_the_files_folder() {
     let text = "servers: [{listen: [unix://run/x.sock, unix:///run/x.sock]}]\n\
-        sources: {a: {http: {url: \"unix://y.sock:/m\"}}}";
+        sources: {a: {http: {url: \"unix://y.sock:/m\"}}, b: {file: {path: x/y.prom}}}";
     let plan = config::parse(text, Path::new("/etc/fanin/fanin.yaml"), &env).unwrap();
 
     let listen: Vec<String> = plan.servers[0].listen.iter().map(Listen::to_string).collect();
     assert_eq!(listen, ["unix:///etc/fanin/run/x.sock", "unix:///run/x.sock"]);
-    let Kind::Http(http) = &plan.sources[0].kind;
+    let [Kind::Http(http), Kind::File(file)] = [&plan.sources[0].kind, &plan.sources[1].kind]
+    else {
+        panic!("{:?}", plan.sources)
+    };
     assert_eq!(&*http.url, "unix:///etc/fanin/y.sock:/m");
+    assert_eq!(file.path.folder(), Path::new("/etc/fanin/x"));
 }
 
 #[test]
@@ -268,8 +284,8 @@ fn what_is_not_built_yet_says_so() {
     let server = ["allow: [10.0.0.0/8]", "auth: {}", "tls: {}", "advertise: x"]
         .into_iter()
         .map(|key| (format!("servers: [{{{key}}}]"), "servers[0]", key));
-    let kinds = ["file: {path: x}", "exec: {command: [x]}", "push: {}", "klipper: {target: x}"];
-    let beside = ["every: 30s", "max_age: 5m", "verify: false", "on_malformed: drop_line"];
+    let kinds = ["exec: {command: [x]}", "push: {}", "klipper: {target: x}"];
+    let beside = ["every: 30s", "verify: false", "on_malformed: drop_line"];
     let source = kinds
         .into_iter()
         .chain(beside)

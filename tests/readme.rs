@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use fanin::config::{self, ConfigError, Limits, Plan};
 use fanin::limits;
 use fanin::memory::Counters;
-use fanin::telemetry::metrics::{Metrics, Now, Scrape, SourceStats};
+use fanin::telemetry::metrics::{FileTime, Metrics, Now, Scrape, SourceStats};
 
 const README: &str = include_str!("../README.md");
 
@@ -124,6 +124,7 @@ fn own_page() -> String {
     let (at, took) = (Instant::now(), Duration::from_millis(1));
     let scrape = Scrape { at, took, samples: 1, bytes: 1, failure: None };
     good.record(scrape);
+    good.found(vec![FileTime { path: "a.prom".into(), mtime: 1.0 }]);
     bad.record(Scrape { failure: Some("timeout"), ..scrape });
     let metrics = Metrics::default();
     metrics.request(&Rc::from("s"), &Rc::from("/"), 200, took);
@@ -247,6 +248,8 @@ fn the_fixed_limits_are_those_of_the_program() {
     let fixed = [
         ("a line of a page", kib(l::BLOCK)),
         ("runs of samples with one name in a page", l::RUNS.to_string()),
+        ("files of a source", l::FILES.to_string()),
+        ("a file that changes while it is read", format!("{} times", l::FILE_READS)),
         ("labels of a sample", l::LABELS.to_string()),
         ("head of a request", head.clone()),
         ("head of a source's answer", head),
@@ -297,6 +300,7 @@ fn the_limits_of_the_file_are_those_of_the_program() {
         ("sources.NAME.http.url", format!("{} bytes", l::URL)),
         ("sources.NAME.http.headers", format!("{}, with those", l::SOURCE_HEADERS)),
         ("sources.NAME.http.redirects", format!("{} in a row", l::REDIRECTS)),
+        ("sources.NAME.file.path", format!("{} bytes", l::FILE_PATH)),
         ("sources.NAME.timeout", seconds(l::MAX_SCRAPE_TIMEOUT)),
         (
             "sources.NAME.labels",

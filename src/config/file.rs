@@ -99,11 +99,13 @@ keys! {
     /// One of `sources`.
     SourceFile, "a source" {
         http: HttpFile,
+        file: FileKeys,
         timeout: Text,
         labels: Named<Text>,
         cache: Text,
+        max_age: Text,
     }
-    later: ["file", "exec", "push", "klipper", "every", "max_age", "verify", "on_malformed"]
+    later: ["exec", "push", "klipper", "every", "verify", "on_malformed"]
 }
 
 keys! {
@@ -116,6 +118,14 @@ keys! {
         redirects: Text,
     }
     later: ["tls"]
+}
+
+keys! {
+    /// Which files are read.
+    FileKeys, "a file source" {
+        path: Text,
+    }
+    later: []
 }
 
 keys! {

@@ -11,8 +11,8 @@
 //! the values and resolves names. Both steps name the place of a fault: the first has it from the
 //! parser, the second walks the file once more to the node in question (`locate.rs`).
 //!
-//! Not here: TLS, access rules, pipes and all sources but `http`. Their keys are known and refused
-//! as `not built yet`, apart from misspelt ones.
+//! Not here: TLS, access rules, pipes and all sources but `http` and `file`. Their keys are known and
+//! refused as `not built yet`, apart from misspelt ones.
 
 mod address;
 mod at;
@@ -22,6 +22,7 @@ mod example;
 mod file;
 mod locate;
 mod near;
+mod pattern;
 mod plan;
 mod route;
 mod secret;
@@ -29,7 +30,6 @@ mod shape;
 mod source;
 mod value;
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -37,9 +37,10 @@ pub use self::address::{BadAddress, Listen};
 pub use self::error::ConfigError;
 pub use self::example::example;
 pub(crate) use self::near::did_you_mean;
+pub use self::pattern::{NamePattern, PathPattern, Segment};
 pub use self::plan::{
-    DEFAULT_LABEL, Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict, Outlet, Plan,
-    Redirects, Route, Server, Source,
+    DEFAULT_LABEL, File, Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict, Outlet,
+    Plan, Redirects, Route, Server, Source,
 };
 pub use self::route::RoutePath;
 pub use self::secret::Secret;
@@ -83,7 +84,7 @@ fn read(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable(path.to_owned(), error);
     let limit = u64::try_from(limits::CONFIG_FILE).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
-    File::open(path)
+    std::fs::File::open(path)
         .map_err(unreadable)?
         .take(limit)
         .read_to_end(&mut bytes)

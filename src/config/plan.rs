@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::address::Listen;
+use super::pattern::PathPattern;
 use super::route::RoutePath;
 use super::secret::Secret;
 pub use crate::exposition::OnConflict;
@@ -117,6 +118,17 @@ pub struct Source {
 pub enum Kind {
     /// An exporter that is asked over HTTP.
     Http(Http),
+    /// Files that something else writes.
+    File(File),
+}
+
+/// Which files are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// One path, or all that fit.
+    pub path: PathPattern,
+    /// A file that was not written for longer than this fails the source.
+    pub max_age: Option<Duration>,
 }
 
 /// An exporter's address and what a request to it carries.

@@ -5,10 +5,11 @@ use std::io::Read;
 use std::path::Path;
 
 use super::at::At;
-use super::build::{Context, at_most, scrape_time};
+use super::build::{Context, at_most, scrape_time, some_time};
 use super::error::Fault;
-use super::file::{AuthFile, BasicFile, HttpFile, SourceFile};
-use super::plan::{Http, Kind, Redirects, Source};
+use super::file::{AuthFile, BasicFile, FileKeys, HttpFile, SourceFile};
+use super::pattern::PathPattern;
+use super::plan::{File, Http, Kind, Redirects, Source};
 use super::secret::Secret;
 use super::shape::{Named, Text};
 use super::value::{self, BadValue};
@@ -56,15 +57,39 @@ fn source(
     file: &SourceFile,
     context: &Context<'_>,
 ) -> Result<Source, Fault> {
-    let missing = || Fault::rule(at, "a kind such as http is missing");
-    let http = file.http.as_ref().ok_or_else(missing)?;
-    let kind = Kind::Http(self::http(&at.key("http"), http, context)?);
+    let kind = kind(at, file, context)?;
     let timeout = context.value(&at.key("timeout"), file.timeout.as_ref(), scrape_time)?;
     let cache = context.value(&at.key("cache"), file.cache.as_ref(), value::duration)?;
     let labels = labels(&at.key("labels"), file.labels.as_ref(), context)?;
     let label_names = labels.iter().map(|(name, _)| name.clone()).collect();
     let cache = cache.filter(|cache| !cache.is_zero());
     Ok(Source { name: name.into(), kind, timeout, labels, cache, max_bytes: 0, label_names })
+}
+
+/// The one kind of a source.
+fn kind(at: &At<'_>, file: &SourceFile, context: &Context<'_>) -> Result<Kind, Fault> {
+    let max_age_at = at.key("max_age");
+    let max_age = context.value(&max_age_at, file.max_age.as_ref(), some_time)?;
+    match (&file.http, &file.file) {
+        (Some(_), Some(_)) => Err(Fault::rule(at, "http and file exclude each other")),
+        (None, None) => Err(Fault::rule(at, "a kind such as http is missing")),
+        (None, Some(file)) => {
+            let path = path(&at.key("file"), file, context)?;
+            Ok(Kind::File(File { path, max_age }))
+        }
+        (Some(_), None) if max_age.is_some() => {
+            Err(Fault::key(&max_age_at, "max_age", "is for sources of the kind file only"))
+        }
+        (Some(http), None) => Ok(Kind::Http(self::http(&at.key("http"), http, context)?)),
+    }
+}
+
+/// `sources.NAME.file.path`; a relative one starts at the file's folder.
+fn path(at: &At<'_>, file: &FileKeys, context: &Context<'_>) -> Result<PathPattern, Fault> {
+    let at = at.key("path");
+    let read = |text: &str| PathPattern::new(text, context.folder());
+    let path = context.value(&at, file.path.as_ref(), read)?;
+    path.ok_or_else(|| Fault::rule(&at, "a path is missing"))
 }
 
 /// A name and its value, both checked.

@@ -61,7 +61,7 @@ impl fmt::Display for FetchError {
 impl std::error::Error for FetchError {}
 
 /// An I/O error in few words: `connection refused`, not `Connection refused (os error 111)`.
-struct Brief<'a>(&'a io::Error);
+pub(crate) struct Brief<'a>(pub(crate) &'a io::Error);
 
 impl fmt::Display for Brief<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

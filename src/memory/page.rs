@@ -125,6 +125,12 @@ impl PageWriter {
         Ok(())
     }
 
+    /// Whether nothing was received yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.room == self.limit
+    }
+
     /// The blocks that are complete: all but the one being filled.
     #[must_use]
     pub fn complete(&self) -> &[Block] {

@@ -125,6 +125,7 @@ impl Pool {
             pool: self.clone(),
             granted: Cell::new(blocks),
             used: Cell::new(0),
+            peak: Cell::new(0),
             keeps: Cell::new(usize::MAX),
         }))
     }
@@ -174,6 +175,8 @@ struct Account {
     pool: Pool,
     granted: Cell<usize>,
     used: Cell<usize>,
+    /// The most that was in use at once.
+    peak: Cell<usize>,
     /// Blocks that stay with this budget when they are given back; those beyond go to the pool.
     keeps: Cell<usize>,
 }
@@ -196,6 +199,7 @@ impl Budget {
             account.granted.set(account.granted.get().saturating_add(1));
         }
         account.used.set(used.saturating_add(1));
+        account.peak.set(account.peak.get().max(account.used.get()));
         let shared = &account.pool.0;
         shared.used.set(shared.used.get().saturating_add(1));
         Ok(Lease { account: Rc::clone(account) })
@@ -247,6 +251,12 @@ impl Budget {
     #[must_use]
     pub fn used(&self) -> usize {
         self.0.used.get()
+    }
+
+    /// The most blocks that were in use at once.
+    #[must_use]
+    pub fn peak(&self) -> usize {
+        self.0.peak.get()
     }
 
     /// Marks all that is in use as kept between scrapes, if `limits.kept` allows it.

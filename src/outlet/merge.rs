@@ -137,16 +137,20 @@ impl MergeOutlet {
     ) -> Outcome {
         let is_short =
             |page: &Result<_, Rc<ScrapeError>>| page.as_ref().is_err_and(|error| error.is_memory());
-        for last in [false, true] {
+        for again in [true, false] {
             let (Admission { budget, .. }, gathered) = self.gather(engine, deadline).await?;
-            if !last && gathered.iter().any(is_short) {
+            let repeatable = self.sources().all(|source| source.is_repeatable());
+            let short = gathered.iter().any(is_short);
+            if short && again && repeatable {
                 // All is freed; each source has remembered that it needs more.
                 continue;
             }
             for (source, _) in self.sources().zip(&gathered).filter(|(_, page)| is_short(page)) {
                 source.gave_up();
             }
-            self.judge(&gathered)?;
+            if let Err(refusal) = self.judge(&gathered) {
+                return Err(if short && !repeatable { Refusal::memory(engine) } else { refusal });
+            }
             match self.merge(engine, server, (gathered, names), &budget).await {
                 Ok(merged) => {
                     budget.settle();
@@ -155,6 +159,9 @@ impl MergeOutlet {
                 }
                 // Freed and remembered likewise.
                 Err(Full) => self.tables.set(budget.granted().saturating_mul(2)),
+            }
+            if !repeatable {
+                break;
             }
         }
         Err(Refusal::memory(engine))

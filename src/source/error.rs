@@ -2,10 +2,13 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::exposition::IndexError;
-use crate::http::fetch::FetchError;
+use crate::http::fetch::{Brief, FetchError};
+use crate::limits::{FILE_READS, FILES};
 use crate::memory::{Full, PageError};
 
 /// Why a source gave no page this time.
@@ -26,6 +29,70 @@ pub enum ScrapeError {
     Index(IndexError),
     /// There was no memory for the page; the next scrape asks for more.
     Memory,
+    /// A file cannot be read.
+    File(FileFault),
+    /// A file was not written for this long, which is longer than it may be.
+    Stale(Duration, Duration),
+    /// Any of these, in one of a source's files.
+    In(FileName, Box<Self>),
+}
+
+/// Why a file cannot be read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FileFault {
+    /// No file fits the pattern.
+    NoMatch,
+    /// More than [`FILES`] do.
+    TooMany,
+    /// It is a folder, a device or a socket.
+    Kind,
+    /// It changed each time it was read.
+    Changing,
+    /// The system says this.
+    Io(io::Error),
+}
+
+impl fmt::Display for FileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoMatch => f.write_str("no file has such a name"),
+            Self::TooMany => write!(f, "more than {FILES} files or folders have such a name"),
+            Self::Kind => f.write_str("neither a file nor a FIFO"),
+            Self::Changing => write!(f, "changed while it was read, {FILE_READS} times in a row"),
+            Self::Io(fault) => Brief(fault).fmt(f),
+        }
+    }
+}
+
+/// A file as messages and metrics name it.
+///
+/// `{}` is what scrapers may see: its path below the folder that the configuration names. `{:#}` is
+/// the whole path, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileName {
+    pub(super) folder: PathBuf,
+    pub(super) below: PathBuf,
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = self.folder.join(&self.below);
+        let path = if f.alternate() { &whole } else { &self.below };
+        // Names can hold anything, and two of them must not look the same.
+        for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+            for c in chunk.valid().chars() {
+                match c {
+                    c if c == '\\' || c.is_control() => write!(f, "{}", c.escape_default())?,
+                    c => fmt::Write::write_char(f, c)?,
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl ScrapeError {
@@ -51,11 +118,23 @@ impl ScrapeError {
                 "too_fragmented"
             }
             Self::Page(PageError::Full) | Self::Index(IndexError::Full) | Self::Memory => "memory",
+            Self::File(_) => "file",
+            Self::Stale(..) => "stale",
+            Self::In(_, error) => error.reason(),
         }
     }
 }
 
 impl ScrapeError {
+    /// The same in this file. Where there was no memory, no file is to blame.
+    #[must_use]
+    pub(super) fn in_file(self, name: FileName) -> Self {
+        match self {
+            Self::Memory => Self::Memory,
+            error => Self::In(name, Box::new(error)),
+        }
+    }
+
     /// Whether there was no memory for it, so that it can be repeated once there is.
     #[must_use]
     pub const fn is_memory(&self) -> bool {
@@ -77,6 +156,15 @@ impl fmt::Display for ScrapeError {
             Self::Page(error) => error.fmt(f),
             Self::Index(error) => error.fmt(f),
             Self::Memory => Full.fmt(f),
+            Self::File(fault) => fault.fmt(f),
+            Self::Stale(age, most) => {
+                let (age, most) = (age.as_secs(), most.as_secs_f64());
+                write!(f, "written {age}s ago, and may be {most}s old")
+            }
+            Self::In(name, error) => {
+                name.fmt(f)?;
+                write!(f, ": {error}")
+            }
         }
     }
 }
@@ -85,6 +173,7 @@ impl Error for ScrapeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Fetch(error) => error.source(),
+            Self::In(_, error) => error.source(),
             _ => None,
         }
     }
@@ -93,6 +182,18 @@ impl Error for ScrapeError {
 impl From<FetchError> for ScrapeError {
     fn from(error: FetchError) -> Self {
         Self::Fetch(error)
+    }
+}
+
+impl From<FileFault> for ScrapeError {
+    fn from(fault: FileFault) -> Self {
+        Self::File(fault)
+    }
+}
+
+impl From<io::Error> for ScrapeError {
+    fn from(fault: io::Error) -> Self {
+        Self::File(FileFault::Io(fault))
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod discover;
 mod error;
+mod file;
 pub mod flight;
 mod http;
 mod own;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use smol::{LocalExecutor, Timer};
 
-pub use self::error::ScrapeError;
+pub use self::error::{FileFault, FileName, ScrapeError};
 use self::flight::Flight;
 pub use self::own::{own_page, own_text};
 use crate::config;
@@ -55,6 +56,7 @@ pub struct Source {
 /// How a source is reached.
 enum Kind {
     Http(http::Http),
+    File(file::File),
 }
 
 /// What a source remembers from scrape to scrape and from configuration to configuration.
@@ -66,6 +68,10 @@ pub struct State {
     expected: Cell<usize>,
     /// The page that `cache` keeps.
     kept: RefCell<Option<Rc<Page>>>,
+    /// Who reads its FIFO.
+    turn: file::Turn,
+    /// Its last fetch took what cannot be had a second time.
+    consumed: Cell<bool>,
     /// The fetch under way that others may share.
     flight: RefCell<Option<std::rc::Weak<Flight<Fetched>>>>,
 }
@@ -82,10 +88,13 @@ impl Source {
     /// none from there.
     pub fn new(plan: &config::Source, families: usize, state: Rc<State>) -> Result<Self, String> {
         let watch = Watch::new(plan.label_names.iter().map(AsRef::as_ref));
-        let config::Kind::Http(kind) = &plan.kind;
+        let kind = match &plan.kind {
+            config::Kind::Http(plan) => Kind::Http(http::Http::new(plan)?),
+            config::Kind::File(plan) => Kind::File(file::File::new(plan)),
+        };
         Ok(Self {
             name: plan.name.clone(),
-            kind: Kind::Http(http::Http::new(kind)?),
+            kind,
             timeout: plan.timeout,
             cache: plan.cache,
             labels: plan.labels.clone(),
@@ -124,16 +133,18 @@ impl Source {
     }
 
     /// Blocks that a scrape is to be granted, and whether that is a guess: the most there may be.
-    /// None where a kept page will do.
+    /// None where a kept page, or the one being fetched, will do.
     #[must_use]
     pub fn expects(&self) -> (usize, bool) {
-        if self.state.kept.borrow().is_some() {
+        if self.state.kept.borrow().is_some() || self.under_way().is_some() {
             return (0, false);
         }
-        match self.state.expected.get() {
-            0 => (blocks_for(self.max_bytes), true),
-            blocks => (blocks, false),
-        }
+        let known = match (&self.kind, self.state.expected.get()) {
+            (Kind::File(file), 0) => file.expects(),
+            (Kind::Http(_), 0) => None,
+            (_, blocks) => Some(blocks),
+        };
+        known.map_or((blocks_for(self.max_bytes), true), |blocks| (blocks, false))
     }
 
     /// Remembers that the blocks were not enough: next time it asks for twice as many. A scrape that
@@ -156,20 +167,24 @@ impl Source {
         budget: Budget,
         deadline: Instant,
     ) -> Fetched {
-        let Some(keep_for) = self.cache else {
+        // What is read from a FIFO is there only once, so all who ask share it.
+        if self.cache.is_none() && !matches!(self.kind, Kind::File(_)) {
             return self.fetch(engine, budget, deadline).await.map_err(Rc::new);
-        };
+        }
         if let Some(page) = self.state.kept.borrow().as_ref() {
             return Ok(Rc::clone(page));
         }
-        let under_way = self.state.flight.borrow().as_ref().and_then(std::rc::Weak::upgrade);
-        let shared = under_way.filter(|flight| flight.serves(deadline));
+        let shared = self.under_way().filter(|flight| flight.serves(deadline));
         let flight = shared.unwrap_or_else(|| {
             let (source, engine) = (Rc::clone(self), Rc::clone(engine));
             let executor = Rc::clone(&engine);
             let flight = Flight::start(&executor.executor, deadline, async move {
                 let fetched = source.fetch(&engine, budget, deadline).await;
-                fetched.map(|page| source.keep(&engine, page, keep_for)).map_err(Rc::new)
+                let kept = |page| match source.cache {
+                    Some(keep_for) => source.keep(&engine, page, keep_for),
+                    None => page,
+                };
+                fetched.map(kept).map_err(Rc::new)
             });
             self.state.flight.replace(Some(Rc::downgrade(&flight)));
             flight
@@ -180,6 +195,12 @@ impl Source {
             Err(Rc::new(ScrapeError::Timeout(start.elapsed())))
         };
         smol::future::or(flight.result(), late).await
+    }
+
+    /// The fetch that others can share.
+    fn under_way(&self) -> Option<Rc<Flight<Fetched>>> {
+        let flight = self.state.flight.borrow().as_ref().and_then(std::rc::Weak::upgrade);
+        flight.filter(|flight| !flight.is_done())
     }
 
     /// Keeps `page` for the scrapes that come within `keep_for`, if there is room for kept pages.
@@ -219,7 +240,7 @@ impl Source {
         let granted = budget.granted();
         budget.settle();
         match &fetched {
-            Ok(_) => self.state.expected.set(budget.used().max(1)),
+            Ok(_) => self.state.expected.set(budget.peak().max(1)),
             Err(ScrapeError::Memory) => self.wants_more(granted),
             Err(_) => {}
         }
@@ -227,6 +248,12 @@ impl Source {
             self.take_down(start.elapsed(), &fetched);
         }
         fetched.map(Rc::new)
+    }
+
+    /// Whether a scrape for which there was no memory can be tried again: not where a FIFO was read.
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
+        !self.state.consumed.get() || self.state.kept.borrow().is_some()
     }
 
     /// Counts a scrape for which there was no memory, and which is not tried again.
@@ -250,6 +277,7 @@ impl Source {
             match &self.kind {
                 // Large, and one allocation beside a whole exchange is nothing.
                 Kind::Http(http) => Box::pin(http.fetch(self, engine, budget, deadline)).await,
+                Kind::File(file) => Box::pin(file.fetch(self, engine, budget)).await,
             }
         };
         smol::future::or(work, late).await
@@ -264,11 +292,16 @@ impl Source {
         let before = self.state.stats.record(scrape).map(|before| before.failure);
         match fetched {
             Err(error) if before != Some(failure) => {
-                log::warn!("source \"{}\": {}", self.name, Chain(error));
+                log::warn!("source \"{}\": {:#}", self.name, Chain(error));
             }
             Ok(_) if before.flatten().is_some() => log::info!("source \"{}\": up again", self.name),
             _ => {}
         }
+    }
+
+    /// What it remembers.
+    const fn state(&self) -> &Rc<State> {
+        &self.state
     }
 
     pub(crate) const fn max_bytes(&self) -> usize {

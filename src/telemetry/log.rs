@@ -76,12 +76,13 @@ pub fn start(level: LevelFilter, format: Format) {
     }
 }
 
-/// An error and all that caused it, joined by `: `.
+/// An error and all that caused it, joined by `: `. `{:#}` is for the log: paths of ours are whole
+/// there.
 pub struct Chain<'a>(pub &'a dyn std::error::Error);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        fmt::Display::fmt(self.0, f)?;
         let mut cause = self.0.source();
         while let Some(error) = cause {
             write!(f, ": {error}")?;

@@ -21,6 +21,17 @@ pub struct SourceStats {
     last: Cell<Option<Scrape>>,
     last_success: Cell<Option<Instant>>,
     failures: RefCell<heapless::LinearMap<&'static str, u32, REASONS>>,
+    /// Of a source that reads files: when each was last written.
+    files: RefCell<Vec<FileTime>>,
+}
+
+/// When a file was last written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileTime {
+    /// Its name, without the folder that the configuration names.
+    pub path: Box<str>,
+    /// Seconds since 1970.
+    pub mtime: f64,
 }
 
 /// One scrape of a source.
@@ -51,6 +62,11 @@ impl SourceStats {
             }
         }
         self.last.replace(Some(scrape))
+    }
+
+    /// Takes down the files that the last scrape found.
+    pub fn found(&self, files: Vec<FileTime>) {
+        self.files.replace(files);
     }
 
     /// The last scrape, if there was one.
@@ -270,7 +286,7 @@ impl Metrics {
                 page.sample(name, &[("source", source), ("reason", reason)], count)?;
             }
         }
-        Ok(())
+        render_files(sources, page)
     }
 
     fn render_requests(&self, now: &Now<'_>, page: &mut Families<'_>) -> fmt::Result {
@@ -318,6 +334,22 @@ impl Metrics {
     }
 }
 
+/// When the files of sources were written, where there are any.
+fn render_files(sources: &[(&str, &SourceStats)], page: &mut Families<'_>) -> fmt::Result {
+    if sources.iter().all(|(_, stats)| stats.files.borrow().is_empty()) {
+        return Ok(());
+    }
+    let name = "fanin_file_mtime_seconds";
+    page.family(name, "gauge", "When a file of the source was last written.")?;
+    for (source, stats) in sources {
+        for FileTime { path, mtime } in stats.files.borrow().iter() {
+            let labels = [("source", *source), ("path", &**path)];
+            page.sample(name, &labels, format_args!("{mtime:.3}"))?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes families in the text format.
 struct Families<'a> {
     out: &'a mut dyn Write,
@@ -355,6 +387,7 @@ mod tests {
     #[test]
     fn the_page_tells_of_sources_requests_and_memory() {
         let (metrics, node) = (Metrics::default(), SourceStats::default());
+        node.found(vec![FileTime { path: "a.prom".into(), mtime: 1.5 }]);
         let (at, took) = (Instant::now(), Duration::from_millis(250));
         let failed = Scrape { at, took, samples: 0, bytes: 0, failure: Some("timeout") };
         assert_eq!(node.record(failed), None);
@@ -372,6 +405,7 @@ mod tests {
             "fanin_source_scrape_duration_seconds{source=\"no\\\"de\"} 0.25",
             "fanin_source_samples{source=\"no\\\"de\"} 7",
             "fanin_source_failures_total{source=\"no\\\"de\",reason=\"timeout\"} 1",
+            "fanin_file_mtime_seconds{source=\"no\\\"de\",path=\"a.prom\"} 1.500",
             "fanin_http_requests_total{server=\"tcp://[::1]:1\",route=\"/metrics\",code=\"200\"} 1",
             "fanin_http_request_duration_seconds_bucket{le=\"0.025\"} 1",
             "fanin_http_request_duration_seconds_bucket{le=\"10\"} 1",

@@ -78,6 +78,13 @@ impl Setup {
         self
     }
 
+    /// A source of any kind, such as `{file: {path: x}}`.
+    #[must_use]
+    pub fn source_of(mut self, name: &str, source: &str) -> Self {
+        self.sources.push_str(&format!("  {name}: {source}\n"));
+        self
+    }
+
     /// A route and what it does, such as `{merge: [a, b]}`.
     #[must_use]
     pub fn route(mut self, path: &str, outlet: &str) -> Self {

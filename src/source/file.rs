@@ -1,0 +1,425 @@
+//! Files that something else writes: one path, or all that fit a pattern, as one page.
+//!
+//! ```text
+//!   pattern ──list──> names ──open──> descriptors ──read──> Text ──index──> Page ─┐
+//!                                                                Page ─┼──join──> Page
+//!                                                                Page ─┘
+//! ```
+//!
+//! Each file is a page of its own first, so that a fault has the file's name and its own line, and
+//! so that OpenMetrics and text can stand side by side. Several pages are then merged, without
+//! labels, into the text of one: families joined, equal series left out. A single file stays as it
+//! is.
+//!
+//! All is done on the executor, a block at a time. What is read is what was opened: a file that is
+//! replaced meanwhile does no harm. One that is written in place is read again, since half of it
+//! may be of another age than the rest.
+
+use std::cell::Cell;
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind, Read as _, Seek as _};
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use event_listener::Event;
+use rustix::fs::{Mode, OFlags};
+use smol::Async;
+use smol::future::yield_now;
+use smol::io::AsyncReadExt as _;
+
+use super::{Engine, FileFault, FileName, ScrapeError, Source};
+use crate::config::{self, PathPattern, Segment};
+use crate::exposition::{
+    Emitter, Format, Indexer, Labels, Merge, Names, OnConflict, Page, Part, Watch,
+};
+use crate::limits::{FILE_READS, FILES, MERGE_BLOCKS};
+use crate::memory::{Block, Budget, PageError, PageWriter, Text, blocks_for};
+use crate::telemetry::metrics::FileTime;
+
+/// Entries of a folder that are looked at before others have their turn.
+const ENTRIES: usize = 256;
+
+/// Which files, and how old they may be.
+pub(super) struct File {
+    path: PathPattern,
+    max_age: Option<Duration>,
+}
+
+/// One that was found.
+struct Found {
+    name: FileName,
+    kind: FileKind,
+    len: usize,
+    mtime: SystemTime,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FileKind {
+    Regular,
+    Fifo,
+}
+
+impl File {
+    pub(super) fn new(plan: &config::File) -> Self {
+        Self { path: plan.path.clone(), max_age: plan.max_age }
+    }
+
+    /// Blocks for a file that was never read, by its length. A FIFO begins with a few, or it would
+    /// hold up the first scrapes of others for as long as it waits for its writer.
+    pub(super) fn expects(&self) -> Option<usize> {
+        if self.path.is_wild() {
+            return None;
+        }
+        let name = self.name();
+        let (kind, meta) = stat(&name.folder.join(&name.below)).ok()?;
+        let len = if kind == FileKind::Fifo { 0 } else { meta.len() };
+        let (len, mtime) = (usize::try_from(len).ok()?, UNIX_EPOCH);
+        Some(expected(&[Found { name, kind, len, mtime }]))
+    }
+
+    /// Reads all files there are as one page.
+    pub(super) async fn fetch(
+        &self,
+        source: &Source,
+        engine: &Engine,
+        budget: &Budget,
+    ) -> Result<Page, ScrapeError> {
+        let state = source.state();
+        state.consumed.set(false);
+        state.stats.found(Vec::new());
+        let found = self.find().await?;
+        let regular = found.iter().filter(|file| file.kind == FileKind::Regular);
+        state.stats.found(regular.map(Found::time).collect());
+        let fifo = found.iter().any(|file| file.kind == FileKind::Fifo);
+        let _turn = if fifo { Some(state.turn.take().await) } else { None };
+        if !fifo {
+            budget.correct(expected(&found));
+        }
+        let single = found.len() == 1;
+        let unwatched = Watch::default();
+        let watch = if single { source.watch() } else { &unwatched };
+        let mut left = source.max_bytes();
+        let mut pages = Vec::with_capacity(found.len());
+        for file in found {
+            let path = file.name.folder.join(&file.name.below);
+            let read = self.read(&path, left, budget, &state.consumed).await;
+            let read = match read {
+                // It was there a moment ago: as good as never found.
+                Err(ScrapeError::File(FileFault::Io(fault)))
+                    if self.path.is_wild() && is_gone(&fault) =>
+                {
+                    continue;
+                }
+                Err(ScrapeError::Page(PageError::TooLarge(_))) => {
+                    Err(PageError::TooLarge(source.max_bytes()).into())
+                }
+                read => read,
+            };
+            let text = read.map_err(|error| error.in_file(file.name.clone()))?;
+            left = left.saturating_sub(text.len());
+            let page = index(text, watch, source.families(), budget).await;
+            pages.push(page.map_err(|error| error.in_file(file.name))?);
+        }
+        match pages.pop() {
+            None => Err(ScrapeError::from(FileFault::NoMatch).in_file(self.name())),
+            Some(page) if single => Ok(page),
+            Some(page) => {
+                pages.push(page);
+                join(pages, source, engine, budget).await
+            }
+        }
+    }
+
+    /// The files that fit, sorted by name; at least one.
+    async fn find(&self) -> Result<Vec<Found>, ScrapeError> {
+        let names = list(&self.path).await.map_err(|error| error.in_file(self.name()))?;
+        let mut found = Vec::with_capacity(names.len());
+        for below in names {
+            let name = FileName { folder: self.path.folder().to_owned(), below };
+            match stat(&name.folder.join(&name.below)) {
+                Ok((kind, meta)) => {
+                    let len = usize::try_from(meta.len()).unwrap_or(usize::MAX);
+                    let mtime = meta.modified().unwrap_or(UNIX_EPOCH);
+                    found.push(Found { name, kind, len, mtime });
+                }
+                Err(ScrapeError::File(FileFault::Io(fault)))
+                    if self.path.is_wild() && is_gone(&fault) => {}
+                Err(error) => return Err(error.in_file(name)),
+            }
+        }
+        if found.is_empty() {
+            return Err(ScrapeError::from(FileFault::NoMatch).in_file(self.name()));
+        }
+        Ok(found)
+    }
+
+    /// What the configuration says, as messages name it.
+    fn name(&self) -> FileName {
+        let below = PathBuf::from(self.path.to_string());
+        FileName { folder: self.path.folder().to_owned(), below }
+    }
+
+    /// The text of the file at `path`, of at most `limit` bytes.
+    async fn read(
+        &self,
+        path: &Path,
+        limit: usize,
+        budget: &Budget,
+        consumed: &Cell<bool>,
+    ) -> Result<Text, ScrapeError> {
+        let (kind, file, meta) = open(path)?;
+        let writer = || PageWriter::new(budget.clone(), limit);
+        if kind == FileKind::Fifo {
+            return read_fifo(path, file, writer(), consumed).await;
+        }
+        if let (Some(most), Ok(mtime)) = (self.max_age, meta.modified()) {
+            // A time to come is that of a clock that was set since: such a file is new.
+            let age = SystemTime::now().duration_since(mtime).unwrap_or_default();
+            if age > most {
+                return Err(ScrapeError::Stale(age, most));
+            }
+        }
+        read_regular(file, writer).await
+    }
+}
+
+impl Found {
+    fn time(&self) -> FileTime {
+        let since = self.mtime.duration_since(UNIX_EPOCH).unwrap_or_default();
+        FileTime { path: self.name.to_string().into(), mtime: since.as_secs_f64() }
+    }
+}
+
+/// Blocks for the files' texts, their indexes, and what they become together.
+fn expected(found: &[Found]) -> usize {
+    let texts = |blocks: usize, file: &Found| blocks.saturating_add(blocks_for(file.len));
+    let text = found.iter().fold(0, texts);
+    // Half as much again for the index, and a block for each of its tables.
+    let page = text.saturating_add(text / 2).saturating_add(4);
+    let tables = found.len().saturating_mul(3);
+    match found {
+        [_] => page,
+        _ => page.saturating_mul(2).saturating_add(tables).saturating_add(MERGE_BLOCKS),
+    }
+}
+
+/// Whether a file vanished, or a folder is none.
+fn is_gone(fault: &io::Error) -> bool {
+    matches!(fault.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// The paths below the pattern's folder that fit, sorted. Without wildcards it is not asked whether
+/// there is such a file.
+async fn list(pattern: &PathPattern) -> Result<Vec<PathBuf>, ScrapeError> {
+    let mut paths = vec![PathBuf::new()];
+    for segment in pattern.segments() {
+        let mut next = Vec::new();
+        for path in paths {
+            match segment {
+                Segment::Name(name) => next.push(path.join(&**name)),
+                Segment::Wild(name) => {
+                    let entries = match fs::read_dir(pattern.folder().join(&path)) {
+                        Err(fault) if is_gone(&fault) => continue,
+                        entries => entries?,
+                    };
+                    for (number, entry) in entries.enumerate() {
+                        if number % ENTRIES == ENTRIES.saturating_sub(1) {
+                            yield_now().await;
+                        }
+                        let file = entry?.file_name();
+                        if name.matches(&file.to_string_lossy()) {
+                            next.push(path.join(file));
+                        }
+                        if next.len() > FILES {
+                            return Err(FileFault::TooMany.into());
+                        }
+                    }
+                }
+            }
+        }
+        paths = next;
+        yield_now().await;
+    }
+    paths.sort_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
+    Ok(paths)
+}
+
+/// What is at `path`, if it can be read.
+fn stat(path: &Path) -> Result<(FileKind, Metadata), ScrapeError> {
+    let meta = fs::metadata(path)?;
+    Ok((kind(&meta)?, meta))
+}
+
+fn kind(meta: &Metadata) -> Result<FileKind, FileFault> {
+    let kind = meta.file_type();
+    match (kind.is_file(), kind.is_fifo()) {
+        (true, _) => Ok(FileKind::Regular),
+        (_, true) => Ok(FileKind::Fifo),
+        _ => Err(FileFault::Kind),
+    }
+}
+
+/// Opens what is at `path` without waiting for anybody. Devices are not even opened: some take
+/// that for a command.
+fn open(path: &Path) -> Result<(FileKind, fs::File, Metadata), ScrapeError> {
+    stat(path)?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from)?;
+    let file = fs::File::from(file);
+    let meta = file.metadata()?;
+    Ok((kind(&meta)?, file, meta))
+}
+
+/// Reads a file from its beginning to its end; again if it was written meanwhile.
+async fn read_regular(
+    mut file: fs::File,
+    writer: impl Fn() -> PageWriter,
+) -> Result<Text, ScrapeError> {
+    for _ in 0..FILE_READS {
+        let before = file.metadata()?;
+        file.rewind()?;
+        let mut writer = writer();
+        loop {
+            match file.read(writer.spare()?) {
+                Ok(0) => break,
+                Ok(n) => writer.advance(n)?,
+                Err(fault) if fault.kind() == ErrorKind::Interrupted => {}
+                Err(fault) => return Err(fault.into()),
+            }
+            yield_now().await;
+        }
+        let after = file.metadata()?;
+        if before.len() == after.len() && before.modified()? == after.modified()? {
+            return Ok(writer.finish()?);
+        }
+    }
+    Err(FileFault::Changing.into())
+}
+
+/// Reads what one writer, or several at once, have to say. Waits for the first of them for ever:
+/// the scrape has a deadline.
+///
+/// # Source
+///
+/// fifo(7). A descriptor that has seen a writer come and go reports the end for ever after; a new
+/// one reports nothing until the next writer. It is opened before the old one is closed, so that a
+/// writer between the two loses nothing.
+async fn read_fifo(
+    path: &Path,
+    file: fs::File,
+    mut writer: PageWriter,
+    consumed: &Cell<bool>,
+) -> Result<Text, ScrapeError> {
+    let mut fifo = Async::new(file)?;
+    loop {
+        match fifo.read(writer.spare()?).await {
+            Ok(0) if writer.is_empty() => {
+                let (FileKind::Fifo, file, _) = open(path)? else {
+                    return Err(FileFault::Changing.into());
+                };
+                fifo = Async::new(file)?;
+                fifo.readable().await?;
+            }
+            Ok(0) => return Ok(writer.finish()?),
+            Ok(n) => {
+                consumed.set(true);
+                writer.advance(n)?;
+                yield_now().await;
+            }
+            Err(fault) if fault.kind() == ErrorKind::Interrupted => {}
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+}
+
+/// The format of a file: OpenMetrics if its last line says so.
+fn format_of(text: &Text) -> Format {
+    let last = text.blocks().last().map(Block::filled).unwrap_or_default();
+    let openmetrics = last == b"# EOF\n" || last.ends_with(b"\n# EOF\n");
+    if openmetrics { Format::OpenMetrics } else { Format::Text }
+}
+
+/// Lexes a text.
+async fn index(
+    text: Text,
+    watch: &Watch,
+    families: usize,
+    budget: &Budget,
+) -> Result<Page, ScrapeError> {
+    let mut indexer = Indexer::new(format_of(&text), watch, families, budget)?;
+    while indexer.advance(text.blocks())? {
+        yield_now().await;
+    }
+    Ok(indexer.finish(text)?)
+}
+
+/// Makes one page of several.
+async fn join(
+    pages: Vec<Page>,
+    source: &Source,
+    engine: &Engine,
+    budget: &Budget,
+) -> Result<Page, ScrapeError> {
+    let mut merge = Merge::new(OnConflict::Keep, Names::Quoted, budget)?;
+    let labels = Rc::new(Labels::new([]));
+    for page in pages {
+        merge.add(Part { page: Rc::new(page), labels: Rc::clone(&labels) })?;
+        yield_now().await;
+    }
+    while merge.advance()? {
+        yield_now().await;
+    }
+    let merged = merge.finish();
+    engine.metrics.conflicts(merged.conflicts());
+    let mut emitter = Emitter::new(Rc::new(merged));
+    // All of it was within the limit once.
+    let mut writer = PageWriter::new(budget.clone(), usize::MAX);
+    let mut block = budget.block()?;
+    loop {
+        let n = emitter.fill(block.spare());
+        if n == 0 {
+            break;
+        }
+        block.advance(n);
+        writer.write(block.filled())?;
+        block.truncate(0);
+        yield_now().await;
+    }
+    drop((emitter, block));
+    let text = writer.finish()?;
+    index(text, source.watch(), source.families(), budget).await
+}
+
+/// Who may read: one at a time, in no particular order.
+#[derive(Default)]
+pub(super) struct Turn {
+    taken: Cell<bool>,
+    free: Event,
+}
+
+/// The right to read, until dropped.
+struct Taken<'a>(&'a Turn);
+
+impl Turn {
+    async fn take(&self) -> Taken<'_> {
+        loop {
+            let free = self.free.listen();
+            if !self.taken.replace(true) {
+                return Taken(self);
+            }
+            free.await;
+        }
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.0.taken.set(false);
+        self.0.free.notify(1);
+    }
+}
+
+#[cfg(test)]
+mod tests;
