@@ -125,6 +125,9 @@ pub const SERVERS: usize = 16;
 /// Addresses one server listens on.
 pub const LISTENERS: usize = 16;
 
+/// Networks that may come to one server.
+pub const NETWORKS: usize = 64;
+
 /// Routes of one server.
 pub const ROUTES: usize = 64;
 
@@ -169,7 +172,8 @@ pub const LOG_LINE: usize = 2 * 1024;
 /// refused client still sends, so that it sees the answer rather than a reset.
 pub const DISCARD: usize = 64 * 1024;
 
-/// How long a refused client may go on sending.
+/// How long a refused client may go on sending, and how long one that may not come at all is waited
+/// for before it is told.
 pub const LINGER: Duration = Duration::from_secs(1);
 
 /// Bytes of a connection's buffer behind the longest head: a chunked body needs some to pass

@@ -430,6 +430,10 @@ impl Service for Entry {
         Buffer::new(&self.runtime.engine)
     }
 
+    fn admits(&self, peer: Peer) -> bool {
+        self.server.borrow().admits(peer)
+    }
+
     fn refused(&self, peer: Peer, fault: Fault) {
         log::debug!("{peer}: refused: {fault}");
         self.server.borrow().count_refused(&self.runtime.engine, fault.status());

@@ -146,6 +146,14 @@ fn the_full_form_is_read_in_full() {
 }
 
 #[test]
+fn networks_are_read_in_full() {
+    let plan = load(Path::new("tests/config/valid/full.yaml")).unwrap();
+    let allow: Vec<String> =
+        plan.servers[0].allow.iter().flatten().map(ToString::to_string).collect();
+    assert_eq!(allow, ["10.0.0.0/8", "192.168.1.7", "::1"]);
+}
+
+#[test]
 fn files_are_read_in_full() {
     let plan = load(Path::new("tests/config/valid/full.yaml")).unwrap();
     let Kind::File(cron) = &plan.sources[3].kind else { panic!("{:?}", plan.sources) };
@@ -281,7 +289,7 @@ fn what_is_not_built_yet_says_so() {
             key,
         )
     });
-    let server = ["allow: [10.0.0.0/8]", "auth: {}", "tls: {}", "advertise: x"]
+    let server = ["auth: {}", "tls: {}", "advertise: x"]
         .into_iter()
         .map(|key| (format!("servers: [{{{key}}}]"), "servers[0]", key));
     let kinds = ["exec: {command: [x]}", "push: {}", "klipper: {target: x}"];

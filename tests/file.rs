@@ -377,3 +377,22 @@ fn a_reload_takes_another_path() {
         page::value(&daemon.get("/merged").body, "x", &[]) == Some(2.0)
     });
 }
+
+/// What was read from a FIFO is gone, so a scrape that is short of memory is not repeated: it would
+/// wait for the next writer.
+#[test]
+fn a_fifo_that_does_not_fit_into_memory_is_not_asked_twice() {
+    let setup = setup("{file: {path: pipe}}").limit("memory: 256KiB").limit("body: 128KiB");
+    fifo(setup.folder(), "pipe");
+    let daemon = setup.start();
+    let mut scraper = daemon.connect();
+    scraper.ask("/merged");
+    let mut writer = writer(&daemon.folder().file("pipe"));
+    while writer.write_all(b"x 1\n# comment\n").is_ok() {}
+    let reply = scraper.reply();
+    assert_eq!(reply.status, 503, "{}", reply.body);
+    assert!(reply.body.starts_with("no memory for this scrape"), "{}", reply.body);
+    assert!(reply.header("retry-after").is_some());
+    let labels = [("source", "cron"), ("reason", "memory")];
+    assert_eq!(daemon.own("fanin_source_failures_total", &labels), Some(1.0));
+}

@@ -9,6 +9,7 @@ use super::at::At;
 use super::error::Fault;
 use super::file::{File, LimitsFile, ListenFile, MergeFile, MergeKeys, RouteFile, ServerFile};
 use super::near::{DidYouMean, nearest};
+use super::network::Network;
 use super::plan::{Limits, Member, Merge, Outlet, Plan, Route, Server, Source};
 use super::route::RoutePath;
 use super::shape::{Named, OneOrMany, Text};
@@ -173,10 +174,11 @@ fn servers(file: &File, sources: &[Source], context: &Context<'_>) -> Result<Vec
     let mut servers: Vec<Server> = Vec::new();
     for (index, file) in listed.iter().enumerate() {
         let listen = addresses(&at.index(index), file, &servers, context)?;
+        let allow = networks(&at.index(index), file, context)?;
         let routes = routes(&at.index(index), file, sources, context)?;
         let server = at.index(index);
         let status = context.value(&server.key("status"), file.status.as_ref(), value::switch)?;
-        servers.push(Server { listen, routes, status: status.unwrap_or(true) });
+        servers.push(Server { listen, allow, routes, status: status.unwrap_or(true) });
     }
     Ok(servers)
 }
@@ -227,6 +229,26 @@ fn addresses(
         addresses.push(address);
     }
     Ok(addresses)
+}
+
+/// `servers[].allow`.
+fn networks(
+    at: &At<'_>,
+    file: &ServerFile,
+    context: &Context<'_>,
+) -> Result<Option<Vec<Network>>, Fault> {
+    let at = at.key("allow");
+    if file.allow.is_none() {
+        return Ok(None);
+    }
+    let listed = each(&at, file.allow.as_ref());
+    at_least_one(&at, listed.len(), "a network")?;
+    at_most(&at, listed.len(), limits::NETWORKS, "networks")?;
+    let read = |(at, text): (At<'_>, &Text)| {
+        let text = context.text(&at, text)?;
+        Network::new(&text).map_err(|rule| Fault::value(&at, &text, rule))
+    };
+    listed.into_iter().map(read).collect::<Result<_, _>>().map(Some)
 }
 
 /// A value that may be a list, as a list with the place of each.

@@ -61,10 +61,11 @@ keys! {
     /// One of `servers`.
     ServerFile, "a server" {
         listen: OneOrMany<ListenFile>,
+        allow: OneOrMany<Text>,
         routes: Named<RouteFile>,
         status: Text,
     }
-    later: ["allow", "auth", "tls", "advertise"]
+    later: ["auth", "tls", "advertise"]
 }
 
 keys! {

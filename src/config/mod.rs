@@ -11,7 +11,7 @@
 //! the values and resolves names. Both steps name the place of a fault: the first has it from the
 //! parser, the second walks the file once more to the node in question (`locate.rs`).
 //!
-//! Not here: TLS, access rules, pipes and all sources but `http` and `file`. Their keys are known and
+//! Not here: TLS, logins, pipes and all sources but `http` and `file`. Their keys are known and
 //! refused as `not built yet`, apart from misspelt ones.
 
 mod address;
@@ -22,6 +22,7 @@ mod example;
 mod file;
 mod locate;
 mod near;
+mod network;
 mod pattern;
 mod plan;
 mod route;
@@ -37,6 +38,7 @@ pub use self::address::{BadAddress, Listen};
 pub use self::error::ConfigError;
 pub use self::example::example;
 pub(crate) use self::near::did_you_mean;
+pub use self::network::Network;
 pub use self::pattern::{NamePattern, PathPattern, Segment};
 pub use self::plan::{
     DEFAULT_LABEL, File, Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict, Outlet,

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::address::Listen;
+use super::network::Network;
 use super::pattern::PathPattern;
 use super::route::RoutePath;
 use super::secret::Secret;
@@ -36,6 +37,8 @@ pub struct Plan {
 pub struct Server {
     /// At least one; no two of a plan exclude each other.
     pub listen: Vec<Listen>,
+    /// Where peers may come from, Unix sockets aside; `None` for anywhere.
+    pub allow: Option<Vec<Network>>,
     /// Sorted by path; no two match the same request.
     pub routes: Vec<Route>,
     /// Whether `/` and, unless a route has that path, `/metrics` tell about fanin itself.
@@ -211,6 +214,7 @@ impl Plan {
         let path = RoutePath::new("/metrics").expect("a path");
         let server = Server {
             listen: if listen.is_empty() { vec![Self::loopback()] } else { listen.to_vec() },
+            allow: None,
             routes: vec![Route { path, outlets: vec![Outlet::Merge(merge)] }],
             status: true,
         };

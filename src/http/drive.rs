@@ -56,6 +56,11 @@ pub trait Service {
     /// A buffer to write this reply from, of 2 KiB at least. Dropped as `answer` is.
     fn buffer(&self, reply: &Reply<Self::Body>) -> impl Future<Output = Self::Buffer>;
 
+    /// Whether this peer may come. Asked before anything of it is read, and for each request.
+    fn admits(&self, _peer: Peer) -> bool {
+        true
+    }
+
     /// A request was refused before it got here.
     fn refused(&self, _peer: Peer, _fault: Fault) {}
 
@@ -104,8 +109,14 @@ enum Next {
 
 impl Connection<'_> {
     async fn run<V: Service>(&mut self, service: &V) {
+        if !service.admits(self.handle.peer()) {
+            return self.turn_away(service).await;
+        }
         loop {
             let next = match self.head().await {
+                Ok(Some(_)) if !service.admits(self.handle.peer()) => {
+                    Next::Refuse(Fault::NotAllowed)
+                }
                 Ok(Some(head)) => self.exchange(head, service).await,
                 Ok(None) => return,
                 Err(fault) => Next::Refuse(fault),
@@ -114,13 +125,27 @@ impl Connection<'_> {
                 Next::Keep => {}
                 Next::Drop => return,
                 Next::Close => return self.linger().await,
-                Next::Refuse(fault) => {
-                    service.refused(self.handle.peer(), fault);
-                    self.refuse(fault).await;
-                    return self.linger().await;
-                }
+                Next::Refuse(fault) => return self.refuse_and_linger(fault, service).await,
             }
         }
+    }
+
+    /// Refuses a peer of which nothing is to be known. Its first bytes are waited for, if not for
+    /// long, since some clients take an answer that comes before they have asked for a mistake;
+    /// meanwhile it gives way to whoever else wants to connect.
+    async fn turn_away<V: Service>(&mut self, service: &V) {
+        let now = Instant::now();
+        self.handle.enter(Phase::Idle, now);
+        match self.read(later(now, LINGER), true).await {
+            Some(Ok(1..)) | None => self.refuse_and_linger(Fault::NotAllowed, service).await,
+            Some(_) => {}
+        }
+    }
+
+    async fn refuse_and_linger<V: Service>(&mut self, fault: Fault, service: &V) {
+        service.refused(self.handle.peer(), fault);
+        self.refuse(fault).await;
+        self.linger().await;
     }
 
     /// Waits for a whole head; `None` if none comes.

@@ -70,6 +70,8 @@ pub enum Fault {
     Encoding,
     /// The head did not arrive within its time.
     HeadTimeout,
+    /// The peer is none that may come here.
+    NotAllowed,
 }
 
 impl Fault {
@@ -82,6 +84,7 @@ impl Fault {
             Self::Version => 505,
             Self::Expectation => 417,
             Self::HeadTimeout => 408,
+            Self::NotAllowed => 403,
             _ => 400,
         }
     }
@@ -118,6 +121,7 @@ impl Fault {
             Self::Interim => "interim responses without an answer",
             Self::Encoding => "a Content-Encoding that is repeated or too long",
             Self::HeadTimeout => "the head did not arrive in time",
+            Self::NotAllowed => "this address is not among those allowed here",
         }
     }
 }
@@ -147,6 +151,7 @@ mod tests {
             (Fault::Version, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here"),
             (Fault::Expectation, 417, "an expectation other than 100-continue"),
             (Fault::HeadTimeout, 408, "the head did not arrive in time"),
+            (Fault::NotAllowed, 403, "this address is not among those allowed here"),
             (Fault::BareLineFeed, 400, "a line feed without a carriage return"),
         ];
         for (fault, status, text) in cases {

@@ -15,6 +15,7 @@ use crate::config;
 use crate::exposition::{Emitter, Names};
 use crate::http::drive::Request;
 use crate::http::outgoing::Reply;
+use crate::http::socket::Peer;
 use crate::http::table::ConnectionTable;
 use crate::limits::MAX_SCRAPE_TIMEOUT;
 use crate::source::{Engine, Source, own_text};
@@ -25,6 +26,8 @@ use reply::{Receipt, TEXT};
 pub struct Server {
     /// Its first address, which is what metrics call it.
     name: Rc<str>,
+    /// Where peers may come from; `None` for anywhere.
+    allow: Option<Vec<config::Network>>,
     routes: Vec<Route>,
     /// Whether `/` and `/metrics` tell about fanin itself where no route has these paths.
     status: bool,
@@ -91,12 +94,20 @@ impl Server {
         }
         Self {
             name: plan.listen.first().map(ToString::to_string).unwrap_or_default().into(),
+            allow: plan.allow.clone(),
             routes,
             status: plan.status,
             sources: reached,
             connections,
             scrape_timeout: limits.scrape_timeout,
         }
+    }
+
+    /// Whether this peer may come. Those on Unix sockets may: the socket's mode decides.
+    #[must_use]
+    pub fn admits(&self, peer: Peer) -> bool {
+        let (Some(allow), Some(address)) = (&self.allow, peer.ip()) else { return true };
+        allow.iter().any(|network| network.contains(address))
     }
 
     /// Answers a request, and counts it once its reply is sent.
