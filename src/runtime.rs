@@ -312,7 +312,7 @@ impl Runtime {
 
     /// Takes no more requests, and waits for the replies under way.
     async fn end(&self) {
-        log::info!("ending: waiting for {} connections", self.connections.count());
+        log::info!("ending (open connections: {})", self.connections.count());
         self.ending.set(true);
         close(self.doors.take()).await;
         self.connections.drain();

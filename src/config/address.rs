@@ -63,6 +63,9 @@ impl Listen {
         if let Some(path) = text.strip_prefix("unix://") {
             return unix(&folder.join(path), path, mode.unwrap_or(MODE));
         }
+        if text.starts_with("tcps://") || text.starts_with("unixs://") {
+            return Err(BadValue::new("needs TLS, which is not built yet"));
+        }
         if mode.is_some() {
             return Err(BadValue::new("is no Unix socket, and only those have a mode"));
         }

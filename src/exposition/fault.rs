@@ -17,6 +17,8 @@ pub(super) struct Malformed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
+    /// A line begins with `<`: somebody's web page.
+    Markup,
     /// A line begins with neither a name, `{` nor `#`.
     Start,
     /// `# HELP` or `# TYPE` without a proper name.
@@ -64,6 +66,7 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Markup => "this is HTML or XML, not metrics: is the path right (often /metrics)",
             Self::Start => "the line begins with neither a metric name, \"{\" nor \"#\"",
             Self::MetaName => "HELP or TYPE without a metric name",
             Self::Type => "not a metric type",

@@ -85,7 +85,8 @@ impl Lexer<'_> {
         if block[value] == b'{' {
             value = self.labels(block, value + 1, &mut sample)?;
         } else if end == start {
-            return fail(start, Fault::Start);
+            let markup = block[start] == b'<';
+            return fail(start, if markup { Fault::Markup } else { Fault::Start });
         }
         let next = self.value(block, value, &mut sample)?;
         Ok((Line::Sample(sample), next))

@@ -335,7 +335,7 @@ fn openmetrics_leaves_as_text() {
 #[test]
 fn a_malformed_page_is_refused_with_its_place() {
     let cases = [
-        ("html", "<html>\n", 1, 1),
+        ("html", " <html>\n", 1, 2),
         ("no value", "up\n", 1, 3),
         ("no number", "a 1\nup one\n", 2, 4),
         ("overflow", "up 1e999\n", 1, 4),

@@ -143,7 +143,8 @@ impl PageWriter {
     ///
     /// [`PageError::LineTooLong`] or [`PageError::Full`] when there is no room for that line end.
     pub fn finish(mut self) -> Result<Text, PageError> {
-        let ended = self.blocks.last().is_none_or(|block| block.filled().last() == Some(&b'\n'));
+        let last = self.blocks.last().and_then(|block| block.filled().last());
+        let ended = last.is_none_or(|byte| *byte == b'\n');
         if !ended {
             self.room = self.room.saturating_add(1);
             self.write(b"\n")?;
@@ -265,6 +266,8 @@ mod tests {
     fn a_missing_last_line_end_is_added() {
         for (page, want) in [("", ""), ("up 1", "up 1\n"), ("up 1\n", "up 1\n")] {
             let (_pool, mut writer) = writer(1, 4.max(page.len()));
+            // As a reader does, who learns only then that nothing comes.
+            writer.spare().unwrap();
             writer.write(page.as_bytes()).unwrap();
             let text = writer.finish().unwrap();
             assert_eq!(text.blocks().first().map_or(&b""[..], Block::filled), want.as_bytes());

@@ -18,7 +18,7 @@ pub struct Full;
 
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("all memory of limits.memory is in use")
+        f.write_str("limits.memory has no room left for it")
     }
 }
 

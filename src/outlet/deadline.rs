@@ -20,8 +20,8 @@ impl std::error::Error for BadTimeout {}
 /// Time left for a scrape, from the header with which Prometheus states its own timeout.
 ///
 /// `value` is that of `X-Prometheus-Scrape-Timeout-Seconds`: decimal **seconds**, such as `10` or
-/// `2.5`. Returned is that time less [`REPLY_MARGIN`], at most `cap`. Where the margin would leave
-/// nothing, the whole time is returned: a late answer is more use than none.
+/// `2.5`. Returned is that time less [`REPLY_MARGIN`], or less a quarter where that is less: a
+/// short time needs a margin too, but not all of it. At most `cap`.
 ///
 /// # Errors
 ///
@@ -37,8 +37,8 @@ pub(super) fn scrape_budget(value: &str, cap: Duration) -> Result<Duration, BadT
         return Err(BadTimeout);
     }
     let whole = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-    let left = whole.checked_sub(REPLY_MARGIN).filter(|left| !left.is_zero()).unwrap_or(whole);
-    Ok(left.min(cap))
+    let margin = REPLY_MARGIN.min(whole.checked_div(4).unwrap_or_default());
+    Ok(whole.saturating_sub(margin).min(cap))
 }
 
 #[cfg(test)]
@@ -46,14 +46,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_margin_is_taken_off_where_it_leaves_something() {
+    fn the_margin_is_half_a_second_or_a_quarter() {
         let cap = Duration::from_secs(120);
         let cases = [
             ("10", Ok(9500)),
             ("2.5", Ok(2000)),
             (" 1e1 ", Ok(9500)),
-            ("0.5", Ok(500)),
-            ("0.2", Ok(200)),
+            ("1", Ok(750)),
+            ("0.4", Ok(300)),
+            ("0.2", Ok(150)),
             ("1e30", Ok(120_000)),
             ("9999", Ok(120_000)),
             ("0", Err(BadTimeout)),

@@ -138,10 +138,13 @@ impl MergeOutlet {
         let is_short =
             |page: &Result<_, Rc<ScrapeError>>| page.as_ref().is_err_and(|error| error.is_memory());
         for again in [true, false] {
+            let start = Instant::now();
             let (Admission { budget, .. }, gathered) = self.gather(engine, deadline).await?;
             let repeatable = self.sources().all(|source| source.is_repeatable());
             let short = gathered.iter().any(is_short);
-            if short && again && repeatable {
+            // Not where there is less time than this took: what is there would be lost for nothing.
+            let in_time = deadline.saturating_duration_since(Instant::now()) > start.elapsed();
+            if short && again && repeatable && in_time {
                 // All is freed; each source has remembered that it needs more.
                 continue;
             }
@@ -160,7 +163,7 @@ impl MergeOutlet {
                 // Freed and remembered likewise.
                 Err(Full) => self.tables.set(budget.granted().saturating_mul(2)),
             }
-            if !repeatable {
+            if !(repeatable && in_time) {
                 break;
             }
         }

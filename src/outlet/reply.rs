@@ -134,7 +134,7 @@ impl Refusal {
     /// 405: only these methods are allowed here.
     #[must_use]
     pub fn method(allow: &'static str) -> Self {
-        let text = format!("the methods here are {allow}");
+        let text = format!("what works here: {allow}");
         Self { allow: Some(allow), ..Self::new(405, text) }
     }
 

@@ -7,10 +7,12 @@ use super::{Body, Reply, Server};
 use crate::source::Engine;
 
 /// Looks like the landing pages of other exporters, and needs no script.
-const STYLE: &str = "body{font-family:system-ui,sans-serif;margin:2rem auto;max-width:50rem;\
-    padding:0 1rem;line-height:1.5;color-scheme:light dark}h1{color:#e6522c}\
+const STYLE: &str = ":root{color-scheme:light dark}\
+    body{font-family:system-ui,sans-serif;margin:2rem auto;max-width:50rem;\
+    padding:0 1rem;line-height:1.5}h1{color:#e6522c}.wide{overflow-x:auto}\
     table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.2rem .8rem .2rem 0;\
-    border-bottom:1px solid #8884;overflow-wrap:anywhere}.down{color:#d33}";
+    border-bottom:1px solid #8884}\
+    td:nth-child(n+3),th:nth-child(n+3){text-align:right;white-space:nowrap}.down{color:#d33}";
 
 /// The page.
 pub(super) fn page(server: &Server, engine: &Engine) -> Reply<Body> {
@@ -46,7 +48,9 @@ fn write(server: &Server, engine: &Engine, out: &mut String) -> std::fmt::Result
         out.push_str("<p>None: the pages above tell of fanin itself.</p>");
         return Ok(());
     }
-    out.push_str("<table><tr><th>Source<th>State<th>Scraped<th>Took<th>Samples<th>Bytes");
+    out.push_str(
+        "<div class=\"wide\"><table><tr><th>Source<th>State<th>Scraped<th>Took<th>Samples<th>Bytes",
+    );
     for source in &server.sources {
         write!(out, "<tr><td>{}", Html(source.name()))?;
         let Some(scrape) = source.stats().last() else {
@@ -60,7 +64,7 @@ fn write(server: &Server, engine: &Engine, out: &mut String) -> std::fmt::Result
         write!(out, "<td class=\"{class}\">{state}<td>{ago} ago<td>{millis} ms")?;
         write!(out, "<td>{}<td>{}", scrape.samples, scrape.bytes)?;
     }
-    out.push_str("</table>");
+    out.push_str("</table></div>");
     Ok(())
 }
 

@@ -289,6 +289,7 @@ impl Source {
         let (samples, bytes) =
             fetched.as_ref().map_or((0, 0), |page| (page.samples(), page.text().len()));
         let scrape = Scrape { at: Instant::now(), took, samples, bytes, failure };
+        log::debug!("source \"{}\": {samples} samples, {bytes} bytes in {took:?}", self.name);
         let before = self.state.stats.record(scrape).map(|before| before.failure);
         match fetched {
             Err(error) if before != Some(failure) => {
