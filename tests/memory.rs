@@ -279,3 +279,30 @@ fn readers_of_long_lines_take_no_more_than_others() {
     assert!(resident < 20 * 1024, "{resident} KiB");
     drop(stalled);
 }
+
+/// A source for whose page there is no memory is asked again only while there is time: one that is
+/// slow must not cost what the others have answered already.
+#[test]
+fn want_of_memory_and_a_slow_source_cost_no_good_answer() {
+    let (small, big) = (Exporter::serving("up 1\n"), Exporter::serving(&big_page(200_000)));
+    let gate = Gate::new();
+    let theirs = gate.clone();
+    let slow = Exporter::talking(move |conversation| {
+        while conversation.request().is_some() {
+            theirs.wait();
+        }
+    });
+    let daemon = Setup::merging(&[&small, &big, &slow])
+        .limit("memory: 512KiB")
+        .limit("body: 256KiB")
+        .limit("scrape_timeout: 1s")
+        .start();
+    for round in 0..3 {
+        let reply = daemon.get("/merged");
+        assert_eq!(reply.status, 200, "round {round}: {}", reply.body);
+        assert!(reply.body.contains("up{exporter_name=\"a\"} 1\n"), "round {round}");
+    }
+    assert_eq!(daemon.own("fanin_source_up", &[("source", "a")]), Some(1.0));
+    assert!(!daemon.log.text().contains("0ns"), "{}", daemon.log.text());
+    gate.open();
+}

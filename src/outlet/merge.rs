@@ -189,11 +189,10 @@ impl MergeOutlet {
         let admitted = async { Ok(engine.pool.admit(want).await) };
         let mut admission = smol::future::or(admitted, late).await?;
         let mut tasks = Vec::with_capacity(expected.len());
-        let granted = admission.budget.granted();
-        for (source, (blocks, _)) in self.sources().zip(expected) {
-            // Where there is less than all of them may need, each gets its share.
-            let share = blocks.saturating_mul(granted).checked_div(want.blocks).unwrap_or(0);
-            let budget = admission.budget.split(share.min(blocks));
+        let wants = expected.iter().map(|(blocks, _)| *blocks).chain([self.tables.get()]).collect();
+        let shares = fair_shares(wants, admission.budget.granted());
+        for (source, share) in self.sources().zip(shares) {
+            let budget = admission.budget.split(share);
             let (source, for_work) = (Rc::clone(source), Rc::clone(engine));
             tasks.push(
                 engine
@@ -256,5 +255,39 @@ impl MergeOutlet {
         // What finding duplicates took counts too, though it ends here.
         self.tables.set(budget.used().max(MERGE_BLOCKS));
         Ok(merge.finish())
+    }
+}
+
+/// What each gets of `granted` blocks where all want more than there is: who wants little gets it,
+/// and the others the same.
+fn fair_shares(mut wants: Vec<usize>, granted: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..wants.len()).collect();
+    order.sort_by_key(|at| wants.get(*at).copied());
+    let (mut left, mut takers) = (granted, wants.len());
+    for at in order {
+        let Some(want) = wants.get_mut(at) else { continue };
+        *want = (*want).min(left.checked_div(takers).unwrap_or(0));
+        left = left.saturating_sub(*want);
+        takers = takers.saturating_sub(1);
+    }
+    wants
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_wants_little_gets_it_where_there_is_not_enough() {
+        let cases = [
+            ("enough", vec![4, 12, 16], 40, vec![4, 12, 16]),
+            ("just enough", vec![4, 12, 16], 32, vec![4, 12, 16]),
+            ("one of little", vec![16, 4, 12, 16], 20, vec![5, 4, 5, 6]),
+            ("nothing", vec![4, 12], 0, vec![0, 0]),
+            ("nobody", vec![], 7, vec![]),
+        ];
+        for (name, wants, granted, shares) in cases {
+            assert_eq!(fair_shares(wants, granted), shares, "{name}");
+        }
     }
 }
