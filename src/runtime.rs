@@ -225,6 +225,9 @@ impl Runtime {
             }
         }
         self.doors.replace(doors);
+        for source in plan.unused() {
+            log::warn!("source \"{}\" is in no route", source.name);
+        }
         self.apply_limits(&plan);
         self.generation.replace(Generation { plan, sources });
         Ok(old)

@@ -118,6 +118,17 @@ const BAD_FILES: [(&str, &str, &str, &str); 13] = [
 ];
 
 #[test]
+fn check_warns_of_a_source_that_no_route_has() {
+    let folder = Folder::new();
+    let text = "servers:\n  - listen: tcp://127.0.0.1:0\n    routes: {/metrics: {merge: [node]}}\n\
+                sources:\n  node: {http: {url: \"http://127.0.0.1:1/\"}}\n  \
+                spare: {http: {url: \"http://127.0.0.1:2/\"}}\n";
+    let done = fanin(&["check", &folder.write("fanin.yaml", text)]);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(done.err, "warning: source \"spare\" is in no route\n");
+}
+
+#[test]
 fn check_names_the_place_the_path_the_value_and_the_rule() {
     for (name, text, place, needle) in BAD_FILES {
         let folder = Folder::new();

@@ -15,6 +15,9 @@ pub(super) fn run(typed: &cli::Check) -> ExitCode {
             return USED_WRONGLY.into();
         }
     };
+    for source in plan.unused() {
+        cli::complain(format_args!("warning: source \"{}\" is in no route", source.name));
+    }
     let routes: usize = plan.servers.iter().map(|server| server.routes.len()).sum();
     let said = cli::say(format_args!(
         "{}: good (servers: {}, routes: {routes}, sources: {})\n",

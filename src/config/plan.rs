@@ -227,6 +227,19 @@ impl Plan {
         Listen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, limits::DEFAULT_PORT)))
     }
 
+    /// The sources that no route reaches: forgotten in a `merge`, most likely.
+    pub fn unused(&self) -> impl Iterator<Item = &Source> {
+        let reached = |number: usize| {
+            let outlets = self.servers.iter().flat_map(|server| &server.routes);
+            outlets.flat_map(|route| &route.outlets).any(|outlet| {
+                let Outlet::Merge(merge) = outlet;
+                merge.members.contains(&Member::Source(number))
+            })
+        };
+        let all = self.sources.iter().enumerate();
+        all.filter(move |(number, _)| !reached(*number)).map(|(_, source)| source)
+    }
+
     /// Puts the addresses of `--listen` in place of the file's. No addresses: nothing changes.
     ///
     /// # Errors
