@@ -193,14 +193,7 @@ impl<'w> Indexer<'w> {
 
     fn last_name<'a>(&self, blocks: &'a [Block]) -> &'a [u8] {
         let spot = self.index.names.get(self.last.into()).map(|name| name.written);
-        spot.filter(|spot| !spot.made)
-            .and_then(|spot| blocks.get(usize::try_from(spot.place.block).ok()?))
-            .zip(spot)
-            .and_then(|(block, spot)| {
-                let start = usize::from(spot.place.start);
-                block.filled().get(start..start.saturating_add(spot.place.len.into()))
-            })
-            .unwrap_or_default()
+        spot.filter(|spot| !spot.made).map(|spot| spot.place.of(blocks)).unwrap_or_default()
     }
 
     /// Ends the run under way before the line at `end`.

@@ -68,15 +68,7 @@ pub(super) struct Index {
 impl Index {
     /// A name's bytes; `blocks` are the page's.
     pub(super) fn spot<'a>(&'a self, blocks: &'a [Block], spot: Spot) -> &'a [u8] {
-        let blocks = if spot.made { &self.made } else { blocks };
-        let start = usize::from(spot.place.start);
-        usize::try_from(spot.place.block)
-            .ok()
-            .and_then(|number| blocks.get(number))
-            .and_then(|block| {
-                block.filled().get(start..start.saturating_add(spot.place.len.into()))
-            })
-            .unwrap_or_default()
+        spot.place.of(if spot.made { &self.made } else { blocks })
     }
 }
 

@@ -62,6 +62,18 @@ impl Place {
             len: u16::try_from(end.saturating_sub(start)).map_err(|_| Full)?,
         })
     }
+
+    /// The bytes of `blocks` that it means; empty for a place of another page.
+    #[must_use]
+    #[inline]
+    pub fn of(self, blocks: &[Block]) -> &[u8] {
+        let start = usize::from(self.start);
+        usize::try_from(self.block)
+            .ok()
+            .and_then(|number| blocks.get(number))
+            .and_then(|block| block.filled().get(start..start.saturating_add(self.len.into())))
+            .unwrap_or_default()
+    }
 }
 
 /// A page while it is being received.
@@ -188,12 +200,7 @@ impl Text {
     #[must_use]
     #[inline]
     pub fn at(&self, place: Place) -> &[u8] {
-        let start = usize::from(place.start);
-        usize::try_from(place.block)
-            .ok()
-            .and_then(|block| self.blocks.get(block))
-            .and_then(|block| block.filled().get(start..start.saturating_add(place.len.into())))
-            .unwrap_or_default()
+        place.of(&self.blocks)
     }
 
     /// Bytes in all.
