@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 
 use common::daemon::get_at;
-use common::exporter::{TEXT, ok};
+use common::exporter::TEXT;
 use common::{Daemon, Exporter, Folder, Gate, LIMIT, Setup, fanin, page};
 
 const GOOD: &str = "# TYPE up gauge\nup 1\n";
@@ -130,13 +130,7 @@ fn it_rests_when_nobody_asks() {
 #[test]
 fn sigterm_finishes_what_is_being_answered() {
     let gate = Gate::new();
-    let theirs = gate.clone();
-    let slow = Exporter::talking(move |conversation| {
-        while conversation.request().is_some() {
-            theirs.wait();
-            conversation.send(&ok(TEXT, GOOD));
-        }
-    });
+    let slow = Exporter::behind(&gate, GOOD);
     let mut daemon = Setup::merging(&[&slow]).start();
     let mut idle = daemon.connect();
     idle.ask("/-/healthy");

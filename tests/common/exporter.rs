@@ -87,6 +87,17 @@ impl Exporter {
         Self::run(addr, accept, script)
     }
 
+    /// [`Exporter::serving`], each answer once `gate` is open.
+    pub fn behind(gate: &super::Gate, page: &str) -> Self {
+        let (gate, bytes) = (gate.clone(), ok(TEXT, page));
+        Self::talking(move |conversation| {
+            while conversation.request().is_some() {
+                gate.wait();
+                conversation.send(&bytes);
+            }
+        })
+    }
+
     /// [`Exporter::serving`] on a Unix socket at `path`.
     pub fn serving_unix(path: &Path, page: &str) -> Self {
         let listener = UnixListener::bind(path).unwrap();

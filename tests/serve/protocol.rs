@@ -1,6 +1,5 @@
 //! HTTP/1.1 and 1.0 as clients may speak it.
 
-use crate::common::exporter::{TEXT, ok};
 use crate::common::{Exporter, Gate, Setup, page};
 
 const GOOD: &str = "# TYPE up gauge\nup 1\n";
@@ -67,13 +66,7 @@ fn head_is_get_without_the_body() {
 #[test]
 fn pipelined_requests_are_answered_in_order() {
     let gate = Gate::new();
-    let theirs = gate.clone();
-    let slow = Exporter::talking(move |conversation| {
-        while conversation.request().is_some() {
-            theirs.wait();
-            conversation.send(&ok(TEXT, GOOD));
-        }
-    });
+    let slow = Exporter::behind(&gate, GOOD);
     let daemon = Setup::merging(&[&slow]).start();
     let mut client = daemon.connect();
     client.send(

@@ -1,6 +1,5 @@
 //! Reload: all or nothing, and nothing that need not close is closed.
 
-use crate::common::exporter::{TEXT, ok};
 use crate::common::{Daemon, Exporter, Gate, Reply, Setup, page};
 
 const GOOD: &str = "# TYPE up gauge\nup 1\n";
@@ -116,13 +115,7 @@ fn listeners_come_and_go() {
 #[test]
 fn a_scrape_under_way_ends_as_it_began() {
     let gate = Gate::new();
-    let theirs = gate.clone();
-    let slow = Exporter::talking(move |conversation| {
-        while conversation.request().is_some() {
-            theirs.wait();
-            conversation.send(&ok(TEXT, GOOD));
-        }
-    });
+    let slow = Exporter::behind(&gate, GOOD);
     let daemon = Setup::merging(&[&slow]).start();
     let mut busy = daemon.connect();
     busy.ask("/merged");
