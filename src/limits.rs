@@ -38,8 +38,12 @@ pub const RESERVED_BLOCKS: usize = 8;
 /// and fanin's own page.
 pub const MERGE_BLOCKS: usize = 16;
 
-/// Idle blocks kept for the next scrape; the rest go back to the system.
+/// Idle blocks kept for the next scrape, and one long block; the rest go back to the system.
 pub const IDLE_BLOCKS: usize = 8;
+
+/// Blocks in a long block, through which a page is moved: one chunk of a reply, since four
+/// hexadecimal digits can say its length.
+pub const LONG_BLOCK: usize = 4;
 
 /// Runs of consecutive samples with one name in a page: 65 536, so that a run's number fits 16 bits.
 pub const RUNS: usize = 1 << 16;
@@ -185,6 +189,10 @@ pub const REPLY_FIELDS: usize = 320;
 
 /// A reply's buffer with less room than this is sent before more is asked for.
 pub const REPLY_ROOM: usize = 1024;
+
+/// Pieces of a reply that leave in one write: its head and 256 KiB of a page, which is more than
+/// most sockets take at once.
+pub const REPLY_PIECES: usize = 17;
 
 /// Idle connections kept for one place.
 pub const FETCHES_KEPT: usize = 2;

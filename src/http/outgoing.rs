@@ -1,10 +1,12 @@
 //! What goes out on a served connection: a reply's head, its bytes as they are made, and how fast
 //! the client must take them.
 //!
-//! One buffer, the service's, holds head, framing and data, so that a small page is one write.
+//! One buffer, the service's, holds head, framing and data, so that a small page is one write. A
+//! body that lies in memory already is not copied there: head and pieces leave together.
 
 use std::fmt::{self, Write as _};
 use std::future::poll_fn;
+use std::io::IoSlice;
 use std::pin::{Pin, pin};
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
@@ -14,7 +16,7 @@ use crate::http::chunked;
 use crate::http::fields::Framing;
 use crate::http::incoming::{Link, Watch};
 use crate::http::table::{ConnectionHandle, ServerLimits};
-use crate::limits::{REPLY_FIELDS, REPLY_ROOM};
+use crate::limits::{REPLY_FIELDS, REPLY_PIECES, REPLY_ROOM};
 
 /// A body cannot go on; the connection is cut, so that the client does not take it for whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +30,25 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
+/// What leaves in one write.
+pub type Pieces<'a> = heapless::Vec<IoSlice<'a>, REPLY_PIECES>;
+
 /// Where the bytes of a reply come from.
+///
+/// Either all of it lies [`ready`](Produce::ready), and its size is known, or it is made by and by
+/// ([`fill`](Produce::fill)).
 pub trait Produce {
+    /// Adds what lies ready to `pieces`, as far as there is room; nothing for a body that is made.
+    fn ready<'a>(&'a self, _pieces: &mut Pieces<'a>) {}
+
+    /// Counts the first `len` bytes of what lies ready as sent.
+    fn consume(&mut self, _len: usize) {}
+
+    /// Whether the next bytes may be long in coming, so that those there are leave at once.
+    fn is_live(&self) -> bool {
+        false
+    }
+
     /// Writes the next bytes of the body to the front of `out`, which has room for at least
     /// [`REPLY_ROOM`] less 16 bytes unless the service's buffer is smaller; 0 at the end.
     ///
@@ -43,12 +62,17 @@ pub trait Produce {
 }
 
 impl Produce for &[u8] {
-    async fn fill(&mut self, out: &mut [u8]) -> Result<usize, Broken> {
-        let len = self.len().min(out.len());
-        let (now, then) = self.split_at_checked(len).ok_or(Broken)?;
-        out.get_mut(..len).ok_or(Broken)?.copy_from_slice(now);
-        *self = then;
-        Ok(len)
+    fn ready<'a>(&'a self, pieces: &mut Pieces<'a>) {
+        // There is room: it is the first piece of the body.
+        let _ = pieces.push(IoSlice::new(self));
+    }
+
+    fn consume(&mut self, len: usize) {
+        *self = self.get(len..).unwrap_or_default();
+    }
+
+    async fn fill(&mut self, _: &mut [u8]) -> Result<usize, Broken> {
+        Ok(0)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -167,30 +191,36 @@ impl<'a> Sender<'a> {
     /// Sends all of `bytes`, at the pace the limits ask for.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<(), Cut> {
         let mut rest = bytes;
+        while !rest.is_empty() {
+            let len = self.write(&[IoSlice::new(rest)]).await?;
+            rest = rest.get(len..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Sends as much of `pieces`, which are not empty, as the client takes at once, and waits until
+    /// it takes something. Returns how much that was.
+    async fn write(&mut self, pieces: &[IoSlice<'_>]) -> Result<usize, Cut> {
         let mut waiting: Option<Instant> = None;
-        poll_fn(|cx| {
-            while !rest.is_empty() {
-                match Pin::new(&mut *self.link.io.borrow_mut()).poll_write(cx, rest) {
-                    Poll::Ready(Ok(len @ 1..)) => {
-                        rest = rest.get(len..).unwrap_or_default();
-                        self.pace.taken = self.pace.taken.saturating_add(len);
-                        self.handle.take(len);
-                        if let Some(since) = waiting.take() {
-                            self.pace.waited = self.pace.waited.saturating_add(since.elapsed());
-                        }
-                    }
-                    Poll::Ready(_) => return Poll::Ready(Err(Cut)),
-                    Poll::Pending => {
-                        let since = *waiting.get_or_insert_with(Instant::now);
-                        let at = later(since, self.pace.patience(&self.limits));
-                        ready!(self.alarm.poll(cx, at));
-                        return Poll::Ready(Err(Cut));
-                    }
+        let written = poll_fn(|cx| {
+            match Pin::new(&mut *self.link.io.borrow_mut()).poll_write_vectored(cx, pieces) {
+                Poll::Ready(Ok(len @ 1..)) => Poll::Ready(Ok(len)),
+                Poll::Ready(_) => Poll::Ready(Err(Cut)),
+                Poll::Pending => {
+                    let since = *waiting.get_or_insert_with(Instant::now);
+                    let at = later(since, self.pace.patience(&self.limits));
+                    ready!(self.alarm.poll(cx, at));
+                    Poll::Ready(Err(Cut))
                 }
             }
-            Poll::Ready(Ok(()))
-        })
-        .await
+        });
+        let len = written.await?;
+        self.pace.taken = self.pace.taken.saturating_add(len);
+        self.handle.take(len);
+        if let Some(since) = waiting {
+            self.pace.waited = self.pace.waited.saturating_add(since.elapsed());
+        }
+        Ok(len)
     }
 
     /// Sends the head, which lies at the front of `buf`, and the body behind it.
@@ -203,9 +233,41 @@ impl<'a> Sender<'a> {
     ) -> Result<(), Cut> {
         match framing {
             Framing::None | Framing::Length(0) => self.send(buf.get(..head).ok_or(Cut)?).await,
+            Framing::Length(left) if self.ready(body, left, buf.get(..head).ok_or(Cut)?).await? => {
+                Ok(())
+            }
             Framing::Length(left) => self.sized(body, left, buf, head).await,
             Framing::Chunked => self.chunks(body, buf, head).await,
             Framing::Close => self.plain(body, buf, head).await,
+        }
+    }
+
+    /// Sends the head and a body of `left` bytes that lies ready; false if it does not.
+    async fn ready<B: Produce>(
+        &mut self,
+        body: &mut B,
+        mut left: u64,
+        mut head: &[u8],
+    ) -> Result<bool, Cut> {
+        loop {
+            let written = {
+                let mut pieces = Pieces::new();
+                let _ = pieces.push(IoSlice::new(head));
+                body.ready(&mut pieces);
+                if pieces.len() == 1 {
+                    // Where the head has left, the body is shorter than it was said to be.
+                    return if head.is_empty() { Err(Cut) } else { Ok(false) };
+                }
+                self.write(&pieces).await?
+            };
+            let of_head = written.min(head.len());
+            head = head.get(of_head..).unwrap_or_default();
+            let of_body = written.saturating_sub(of_head);
+            body.consume(of_body);
+            left = left.checked_sub(u64::try_from(of_body).map_err(|_| Cut)?).ok_or(Cut)?;
+            if left == 0 {
+                return Ok(true);
+            }
         }
     }
 
@@ -296,6 +358,9 @@ impl<'a> Sender<'a> {
                     return Ok((len, true));
                 }
                 len = len.saturating_add(more);
+                if body.is_live() {
+                    break;
+                }
             }
             Ok((len, false))
         });

@@ -83,13 +83,21 @@ pub struct PageWriter {
     /// Bytes that may still come; one more is too many.
     room: usize,
     limit: usize,
+    /// Whether blocks end where lines do.
+    lines: bool,
 }
 
 impl PageWriter {
     /// An empty page of at most `limit` bytes, its blocks taken from `budget`.
     #[must_use]
     pub const fn new(budget: Budget, limit: usize) -> Self {
-        Self { blocks: Vec::new(), budget, room: limit, limit }
+        Self { blocks: Vec::new(), budget, room: limit, limit, lines: true }
+    }
+
+    /// As [`PageWriter::new`], for bytes that are no lines.
+    #[must_use]
+    pub const fn of_bytes(budget: Budget, limit: usize) -> Self {
+        Self { blocks: Vec::new(), budget, room: limit, limit, lines: false }
     }
 
     /// Room for the next read: never empty, at most a block.
@@ -149,6 +157,11 @@ impl PageWriter {
         self.blocks.split_last().map(|(_, complete)| complete).unwrap_or_default()
     }
 
+    /// The same, to be changed before they are read.
+    pub fn complete_mut(&mut self) -> &mut [Block] {
+        self.blocks.split_last_mut().map(|(_, complete)| complete).unwrap_or_default()
+    }
+
     /// Ends the page, and its last line where the sender did not.
     ///
     /// # Errors
@@ -157,7 +170,7 @@ impl PageWriter {
     pub fn finish(mut self) -> Result<Text, PageError> {
         let last = self.blocks.last().and_then(|block| block.filled().last());
         let ended = last.is_none_or(|byte| *byte == b'\n');
-        if !ended {
+        if self.lines && !ended {
             self.room = self.room.saturating_add(1);
             self.write(b"\n")?;
         }
@@ -166,7 +179,7 @@ impl PageWriter {
 
     /// Opens the next block and moves the unfinished line to it.
     fn open_block(&mut self) -> Result<(), PageError> {
-        let Some(last) = self.blocks.last() else {
+        let Some(last) = self.blocks.last().filter(|_| self.lines) else {
             self.blocks.push(self.budget.block()?);
             return Ok(());
         };
@@ -194,6 +207,11 @@ impl Text {
     #[must_use]
     pub fn blocks(&self) -> &[Block] {
         &self.blocks
+    }
+
+    /// The same, to be changed before they are read.
+    pub fn blocks_mut(&mut self) -> &mut [Block] {
+        &mut self.blocks
     }
 
     /// The bytes at `place`; empty for a place of another page.

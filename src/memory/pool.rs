@@ -1,16 +1,16 @@
 //! The pool of blocks, and the budgets through which everything takes from it.
 //!
 //! The pool owns no memory but a few idle blocks: it is an account. A [`Budget`] is a share of it
-//! promised to one scrape; a [`Lease`] is one block's worth of a budget in use; a [`Block`] is a
-//! lease with 16 KiB of bytes. All of them give back what they hold when dropped, so nothing can
-//! leak while nothing is forgotten.
+//! promised to one scrape; a [`Lease`] is one block's worth of a budget in use, or several; a
+//! [`Block`] is a lease with its bytes. All of them give back what they hold when dropped, so
+//! nothing can leak while nothing is forgotten.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
 use super::admission::Queue;
-use crate::limits::{BLOCK, IDLE_BLOCKS, RESERVED_BLOCKS};
+use crate::limits::{BLOCK, IDLE_BLOCKS, LONG_BLOCK, RESERVED_BLOCKS};
 
 /// The pool has no block left that is not promised to somebody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,7 @@ pub(super) struct Shared {
     used: Cell<usize>,
     kept: Cell<usize>,
     idle: RefCell<Vec<Box<[u8]>>>,
+    idle_long: RefCell<Option<Box<[u8]>>>,
     pub(super) queue: Queue,
 }
 
@@ -74,6 +75,7 @@ impl Pool {
             used: Cell::new(0),
             kept: Cell::new(0),
             idle: RefCell::new(Vec::with_capacity(IDLE_BLOCKS)),
+            idle_long: RefCell::default(),
             queue: Queue::new(),
         }))
     }
@@ -156,11 +158,18 @@ impl Shared {
         idle.unwrap_or_else(|| vec![0; BLOCK].into_boxed_slice())
     }
 
+    fn long_bytes(&self) -> Box<[u8]> {
+        let idle = self.idle_long.borrow_mut().take();
+        idle.unwrap_or_else(|| vec![0; LONG_BLOCK.saturating_mul(BLOCK)].into_boxed_slice())
+    }
+
     /// Takes a block's bytes back: a few idle ones stay for the next scrape.
     fn recycle(&self, bytes: Box<[u8]>) {
         let mut idle = self.idle.borrow_mut();
         if bytes.len() == BLOCK && idle.len() < IDLE_BLOCKS {
             idle.push(bytes);
+        } else if bytes.len() == LONG_BLOCK.saturating_mul(BLOCK) {
+            self.idle_long.replace(Some(bytes));
         }
     }
 }
@@ -188,21 +197,28 @@ impl Budget {
     ///
     /// [`Full`] when both are used up; what is held already stays as it is.
     pub fn lease(&self) -> Result<Lease, Full> {
+        self.leases(1)
+    }
+
+    /// The worth of this many blocks, as one lease: all or nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Budget::lease`].
+    pub fn leases(&self, blocks: usize) -> Result<Lease, Full> {
         let account = &self.0;
-        let used = account.used.get();
-        if used >= account.granted.get() {
-            let shared = &account.pool.0;
-            if shared.unpromised() == 0 {
-                return Err(Full);
-            }
-            shared.granted.set(shared.granted.get().saturating_add(1));
-            account.granted.set(account.granted.get().saturating_add(1));
-        }
-        account.used.set(used.saturating_add(1));
-        account.peak.set(account.peak.get().max(account.used.get()));
         let shared = &account.pool.0;
-        shared.used.set(shared.used.get().saturating_add(1));
-        Ok(Lease { account: Rc::clone(account) })
+        let used = account.used.get().saturating_add(blocks);
+        let missing = used.saturating_sub(account.granted.get());
+        if missing > shared.unpromised() {
+            return Err(Full);
+        }
+        shared.granted.set(shared.granted.get().saturating_add(missing));
+        account.granted.set(account.granted.get().saturating_add(missing));
+        account.used.set(used);
+        account.peak.set(account.peak.get().max(used));
+        shared.used.set(shared.used.get().saturating_add(blocks));
+        Ok(Lease { account: Rc::clone(account), blocks })
     }
 
     /// A block, empty.
@@ -213,6 +229,16 @@ impl Budget {
     pub fn block(&self) -> Result<Block, Full> {
         let lease = self.lease()?;
         Ok(Block { bytes: self.0.pool.0.bytes(), len: 0, lease })
+    }
+
+    /// [`LONG_BLOCK`] blocks in one piece, empty: for what is moved rather than kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Budget::lease`].
+    pub fn long_block(&self) -> Result<Block, Full> {
+        let lease = self.leases(LONG_BLOCK)?;
+        Ok(Block { bytes: self.0.pool.0.long_bytes(), len: 0, lease })
     }
 
     /// Moves `blocks` of what is granted and not yet used to a budget of its own; fewer if there
@@ -297,26 +323,26 @@ impl Drop for Kept {
     }
 }
 
-/// One block's worth of a budget, in use until dropped.
+/// One block's worth of a budget, or several, in use until dropped.
 pub struct Lease {
     account: Rc<Account>,
+    blocks: usize,
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         let account = &self.account;
-        account.used.set(account.used.get().saturating_sub(1));
+        account.used.set(account.used.get().saturating_sub(self.blocks));
         let shared = &account.pool.0;
-        shared.used.set(shared.used.get().saturating_sub(1));
+        shared.used.set(shared.used.get().saturating_sub(self.blocks));
         let granted = account.granted.get();
-        if granted > account.keeps.get() {
-            account.granted.set(granted.saturating_sub(1));
-            account.pool.give_back(1);
-        }
+        let surplus = granted.saturating_sub(account.keeps.get()).min(self.blocks);
+        account.granted.set(granted.saturating_sub(surplus));
+        account.pool.give_back(surplus);
     }
 }
 
-/// 16 KiB of the pool, filled from the front.
+/// 16 KiB of the pool, or [`LONG_BLOCK`] times as much, filled from the front.
 pub struct Block {
     bytes: Box<[u8]>,
     len: usize,
