@@ -159,6 +159,12 @@ pub const URL: usize = 2 * 1024;
 /// Bytes of a file source's path: Linux' own limit.
 pub const FILE_PATH: usize = 4 * 1024;
 
+/// How many times `every` a page is served where `max_age` says nothing: two fetches may fail.
+pub const EVERY_KEPT: u32 = 3;
+
+/// Blocks that inflating takes.
+pub const INFLATER_BLOCKS: usize = 3;
+
 /// Files of one source: each is a page of its own while they are joined, of three blocks at least,
 /// and a series of `fanin_file_mtime_seconds`. Textfile folders in use have up to about 30.
 pub const FILES: usize = 128;
@@ -190,9 +196,9 @@ pub const REPLY_FIELDS: usize = 320;
 /// A reply's buffer with less room than this is sent before more is asked for.
 pub const REPLY_ROOM: usize = 1024;
 
-/// Pieces of a reply that leave in one write: its head and 256 KiB of a page, which is more than
-/// most sockets take at once.
-pub const REPLY_PIECES: usize = 17;
+/// Pieces of a reply that leave in one write: its head and 128 KiB of a page. Most sockets take no
+/// more at once.
+pub const REPLY_PIECES: usize = 9;
 
 /// Idle connections kept for one place.
 pub const FETCHES_KEPT: usize = 2;

@@ -229,6 +229,9 @@ impl Runtime {
             log::warn!("source \"{}\" is in no route", source.name);
         }
         self.apply_limits(&plan);
+        for source in &sources {
+            source.start(&self.engine);
+        }
         self.generation.replace(Generation { plan, sources });
         Ok(old)
     }
@@ -429,8 +432,8 @@ impl Service for Entry {
         reply
     }
 
-    async fn buffer(&self, _reply: &Reply<Body>) -> Buffer {
-        Buffer::new(&self.runtime.engine)
+    async fn buffer(&self, reply: &Reply<Body>) -> Buffer {
+        Buffer::new(&self.runtime.engine, &reply.body)
     }
 
     fn admits(&self, peer: Peer) -> bool {

@@ -110,7 +110,7 @@ const BAD_FILES: [(&str, &str, &str, &str); 13] = [
     ("a later key", with_server!("pipes: []\n"), ":2:", "not built yet"),
     (
         "a later key of a source",
-        with_server!("sources:\n  a: {http: {url: \"http://b/\"}, on_malformed: drop_line}\n"),
+        with_server!("sources:\n  a: {push: {}}\n"),
         ":3:",
         "not built yet",
     ),

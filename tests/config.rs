@@ -278,11 +278,11 @@ fn anchors_and_byte_order_marks_are_read() {
 
 #[test]
 fn what_is_not_built_yet_says_so() {
-    let routes = ["proxy: {sources: all}", "probe: {}", "receive: hub", "relay: hub", "apps: all"];
+    let routes = ["probe: {}", "receive: hub", "relay: hub", "apps: all"];
     let routes = routes.into_iter().chain(["sd: all", "status: {}"]).map(|outlet| {
         (format!("servers: [{{routes: {{/x: {{{outlet}}}}}}}]"), "servers[0].routes./x", outlet)
     });
-    let merge = ["forward_params: true", "compress: never"].into_iter().map(|key| {
+    let merge = ["compress: never"].into_iter().map(|key| {
         (
             format!("servers: [{{routes: {{/x: {{merge: {{{key}}}}}}}}}]"),
             "servers[0].routes./x.merge",
@@ -293,11 +293,8 @@ fn what_is_not_built_yet_says_so() {
         .into_iter()
         .map(|key| (format!("servers: [{{{key}}}]"), "servers[0]", key));
     let kinds = ["exec: {command: [x]}", "push: {}", "klipper: {target: x}"];
-    let beside = ["every: 30s", "verify: false", "on_malformed: drop_line"];
-    let source = kinds
-        .into_iter()
-        .chain(beside)
-        .map(|key| (format!("sources: {{a: {{{key}}}}}"), "sources.a", key));
+    let source =
+        kinds.into_iter().map(|key| (format!("sources: {{a: {{{key}}}}}"), "sources.a", key));
     let http = [("sources: {a: {http: {tls: {}}}}".to_owned(), "sources.a.http", "tls:")];
     let root = ["pipes: []", "sources_dir: x"].into_iter().map(|key| (key.to_owned(), "", key));
     let cases = routes.chain(merge).chain(server).chain(source).chain(http).chain(root);

@@ -12,7 +12,7 @@ use crate::exposition::{Emitter, Format, Indexer, Labels, Merge, Names, Page, Pa
 use crate::limits::{BLOCK, DEFAULT_SCRAPE_TIMEOUT};
 use crate::memory::{Budget, PageWriter};
 use crate::runtime;
-use crate::source::{Engine, Source, State};
+use crate::source::{Engine, Params, Source, State};
 use crate::telemetry::log::Chain;
 
 /// Why there is no merged page.
@@ -95,7 +95,7 @@ async fn page(
             let source = Source::new(&plan, limits.families, Rc::new(State::default()))?;
             let now = Instant::now();
             let deadline = now.checked_add(DEFAULT_SCRAPE_TIMEOUT).unwrap_or(now);
-            Ok(Rc::new(source.ask(engine, budget, deadline).await?))
+            Ok(Rc::new(source.ask(engine, budget, (&Params::default(), deadline)).await?))
         }
     }
 }

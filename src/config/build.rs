@@ -7,10 +7,13 @@ use std::time::Duration;
 use super::address::Listen;
 use super::at::At;
 use super::error::Fault;
-use super::file::{File, LimitsFile, ListenFile, MergeFile, MergeKeys, RouteFile, ServerFile};
+use super::file::{
+    File, LimitsFile, ListenFile, MergeFile, MergeKeys, OutletFile, ProxyFile, RouteFile,
+    ServerFile,
+};
 use super::near::{DidYouMean, nearest};
 use super::network::Network;
-use super::plan::{Limits, Member, Merge, Outlet, Plan, Route, Server, Source};
+use super::plan::{Limits, Member, Merge, Outlet, Plan, Proxy, Route, Server, Source};
 use super::route::RoutePath;
 use super::shape::{Named, OneOrMany, Text};
 use super::source;
@@ -77,7 +80,7 @@ pub(super) fn plan(file: &File, context: &Context<'_>) -> Result<Plan, Fault> {
     let limits = limits_of(file.limits.as_ref(), context)?;
     let none = Named::default();
     let named = file.sources.as_ref().unwrap_or(&none);
-    let mut sources = source::sources(named, limits.body, context)?;
+    let mut sources = source::sources(named, &limits, context)?;
     let servers = servers(file, &sources, context)?;
     let own_labels = spread_labels(&servers, &mut sources)?;
     Ok(Plan { servers, sources, own_labels, limits })
@@ -294,10 +297,15 @@ fn outlets(
     sources: &[Source],
     context: &Context<'_>,
 ) -> Result<Vec<Outlet>, Fault> {
-    let Some(file) = &file.merge else {
-        return Err(Fault::rule(at, "an outlet such as merge is missing"));
+    let outlet = match (&file.merge, &file.proxy) {
+        (Some(file), None) => Outlet::Merge(merge(&at.key("merge"), file, sources, context)?),
+        (None, Some(file)) => Outlet::Proxy(proxy(&at.key("proxy"), file, sources, context)?),
+        (Some(_), Some(_)) => {
+            return Err(Fault::rule(at, "merge and proxy answer the same requests: choose one"));
+        }
+        (None, None) => return Err(Fault::rule(at, "an outlet such as merge is missing")),
     };
-    Ok(vec![Outlet::Merge(merge(&at.key("merge"), file, sources, context)?)])
+    Ok(vec![outlet])
 }
 
 /// A merge in any of its forms.
@@ -308,14 +316,11 @@ fn merge(
     context: &Context<'_>,
 ) -> Result<Merge, Fault> {
     let keys = match file {
-        MergeFile::Short(names) => return Ok(Merge::new(members(at, names, sources, context)?)),
-        MergeFile::Long(keys) => keys,
+        OutletFile::Short(names) => return Ok(Merge::new(members(at, names, sources, context)?)),
+        OutletFile::Long(keys) => keys,
     };
-    let MergeKeys { sources: names, label, on_conflict, strict } = keys;
-    let names_at = at.key("sources");
-    let missing = || Fault::rule(&names_at, "a source is missing");
-    let names = names.as_ref().ok_or_else(missing)?;
-    let mut merge = Merge::new(members(&names_at, names, sources, context)?);
+    let MergeKeys { sources: names, label, on_conflict, strict, forward_params } = keys;
+    let mut merge = Merge::new(named_members(at, names.as_ref(), sources, context)?);
     if let Some(label) = context.value(&at.key("label"), label.as_ref(), label_or_none)? {
         merge.label = label;
     }
@@ -323,7 +328,73 @@ fn merge(
     merge.on_conflict = on_conflict.unwrap_or_default();
     let strict = context.value(&at.key("strict"), strict.as_ref(), value::switch)?;
     merge.strict = strict.unwrap_or_default();
+    if let Some(names) = forward_params {
+        let at = at.key("forward_params");
+        merge.forward = forward(&at, names, &merge.members, (sources, context))?;
+    }
     Ok(merge)
+}
+
+/// `forward_params`: `true`, `false`, or the names of members.
+fn forward(
+    at: &At<'_>,
+    names: &OneOrMany<Text>,
+    members: &[Member],
+    (sources, context): (&[Source], &Context<'_>),
+) -> Result<Vec<Member>, Fault> {
+    if let OneOrMany::One(text) = names
+        && let Ok(all) = value::switch(&context.text(at, text)?)
+    {
+        return Ok(if all { members.to_vec() } else { Vec::new() });
+    }
+    let chosen = |(at, text): (At<'_>, &Text)| one_of(&at, text, members, (sources, context));
+    each(at, Some(names)).into_iter().map(chosen).collect()
+}
+
+/// A proxy in any of its forms.
+fn proxy(
+    at: &At<'_>,
+    file: &ProxyFile,
+    sources: &[Source],
+    context: &Context<'_>,
+) -> Result<Proxy, Fault> {
+    let keys = match file {
+        OutletFile::Short(names) => {
+            return Ok(Proxy { members: members(at, names, sources, context)?, default: None });
+        }
+        OutletFile::Long(keys) => keys,
+    };
+    let members = named_members(at, keys.sources.as_ref(), sources, context)?;
+    let at = at.key("default");
+    let default = keys.default.as_ref();
+    let default =
+        default.map(|text| one_of(&at, text, &members, (sources, context))).transpose()?;
+    Ok(Proxy { members, default })
+}
+
+/// `sources` of an outlet in its long form.
+fn named_members(
+    at: &At<'_>,
+    names: Option<&OneOrMany<Text>>,
+    sources: &[Source],
+    context: &Context<'_>,
+) -> Result<Vec<Member>, Fault> {
+    let at = at.key("sources");
+    let names = names.ok_or_else(|| Fault::rule(&at, "a source is missing"))?;
+    members(&at, names, sources, context)
+}
+
+/// A name that must be among the outlet's own sources.
+fn one_of(
+    at: &At<'_>,
+    text: &Text,
+    members: &[Member],
+    (sources, context): (&[Source], &Context<'_>),
+) -> Result<Member, Fault> {
+    let name = context.text(at, text)?;
+    let one = if name == "self" { Member::Own } else { member(at, &name, sources)? };
+    let stranger = || Fault::value(at, &name, "is not among the sources of this route");
+    members.contains(&one).then_some(one).ok_or_else(stranger)
 }
 
 /// `none`, or a label's name.
@@ -383,13 +454,13 @@ fn member(at: &At<'_>, name: &str, sources: &[Source]) -> Result<Member, Fault> 
 /// twice. Returned are those of fanin's own metrics.
 fn spread_labels(servers: &[Server], sources: &mut [Source]) -> Result<Vec<Box<str>>, Fault> {
     let mut own = Vec::new();
-    for (route, Outlet::Merge(merge)) in servers
+    for (route, outlet) in servers
         .iter()
         .flat_map(|server| &server.routes)
         .flat_map(|route| route.outlets.iter().map(move |outlet| (route, outlet)))
     {
-        let Some(label) = &merge.label else { continue };
-        for member in &merge.members {
+        let Outlet::Merge(Merge { label: Some(label), members, .. }) = outlet else { continue };
+        for member in members {
             match member {
                 Member::Own => add(&mut own, label),
                 Member::Source(index) => {

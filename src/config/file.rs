@@ -81,8 +81,9 @@ keys! {
     /// What a path answers.
     RouteFile, "a route" {
         merge: MergeFile,
+        proxy: ProxyFile,
     }
-    later: ["proxy", "probe", "receive", "relay", "apps", "sd", "status"]
+    later: ["probe", "receive", "relay", "apps", "sd", "status"]
 }
 
 keys! {
@@ -92,8 +93,18 @@ keys! {
         label: Text,
         on_conflict: Text,
         strict: Text,
+        forward_params: OneOrMany<Text>,
     }
-    later: ["forward_params", "compress"]
+    later: ["compress"]
+}
+
+keys! {
+    /// The long form of a proxy.
+    ProxyKeys, "a proxy" {
+        sources: OneOrMany<Text>,
+        default: Text,
+    }
+    later: ["compress"]
 }
 
 keys! {
@@ -104,9 +115,12 @@ keys! {
         timeout: Text,
         labels: Named<Text>,
         cache: Text,
+        every: Text,
         max_age: Text,
+        verify: Text,
+        on_malformed: Text,
     }
-    later: ["exec", "push", "klipper", "every", "verify", "on_malformed"]
+    later: ["exec", "push", "klipper"]
 }
 
 keys! {
@@ -201,14 +215,20 @@ impl Shapes for ListenFile {
     }
 }
 
-/// A merge: a name, a list of names, or these with more.
+/// Sources of an outlet: a name, a list of names, or these with more.
 #[derive(Debug)]
-pub(super) enum MergeFile {
+pub(super) enum OutletFile<K> {
     Short(OneOrMany<Text>),
-    Long(MergeKeys),
+    Long(K),
 }
 
-impl Shapes for MergeFile {
+/// A merge.
+pub(super) type MergeFile = OutletFile<MergeKeys>;
+
+/// A proxy.
+pub(super) type ProxyFile = OutletFile<ProxyKeys>;
+
+impl<K: Keys> Shapes for OutletFile<K> {
     const EXPECTED: &'static str = "a source's name, a list of names, or a map with sources";
 
     fn text<E: Error>(text: Text) -> Result<Self, E> {
@@ -239,4 +259,4 @@ macro_rules! shapes {
     };
 }
 
-shapes!(Servers, ListenFile, MergeFile);
+shapes!(Servers, ListenFile, MergeFile, ProxyFile);

@@ -41,8 +41,8 @@ pub(crate) use self::near::did_you_mean;
 pub use self::network::Network;
 pub use self::pattern::{NamePattern, PathPattern, Segment};
 pub use self::plan::{
-    DEFAULT_LABEL, File, Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict, Outlet,
-    Plan, Redirects, Route, Server, Source,
+    DEFAULT_LABEL, Every, File, Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict,
+    OnMalformed, Outlet, Plan, Proxy, Redirects, Route, Server, Source,
 };
 pub use self::route::RoutePath;
 pub use self::secret::Secret;

@@ -59,6 +59,28 @@ pub struct Route {
 pub enum Outlet {
     /// All members as one page.
     Merge(Merge),
+    /// One member at a time, as it is.
+    Proxy(Proxy),
+}
+
+impl Outlet {
+    /// What it takes from.
+    #[must_use]
+    pub fn members(&self) -> &[Member] {
+        match self {
+            Self::Merge(merge) => &merge.members,
+            Self::Proxy(proxy) => &proxy.members,
+        }
+    }
+}
+
+/// Many pages at one path, each by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// At least one, each once.
+    pub members: Vec<Member>,
+    /// The one for requests that name none.
+    pub default: Option<Member>,
 }
 
 /// Many pages as one.
@@ -72,6 +94,8 @@ pub struct Merge {
     pub on_conflict: OnConflict,
     /// Whether one failure fails the whole.
     pub strict: bool,
+    /// The members that are given the parameters of the request.
+    pub forward: Vec<Member>,
 }
 
 /// What a merge takes from.
@@ -109,11 +133,38 @@ pub struct Source {
     pub labels: Vec<(Box<str>, Box<str>)>,
     /// For how long one fetch serves every scraper.
     pub cache: Option<Duration>,
+    /// It is fetched on its own, and what it gave is kept.
+    pub every: Option<Every>,
+    /// Whether a proxied page is read before it is passed on.
+    pub verify: bool,
+    /// What becomes of a page with a malformed line.
+    pub on_malformed: OnMalformed,
     /// Bytes that its page may have.
     pub max_bytes: usize,
     /// The names of all labels that some route puts on its samples, each once: its own, then those
     /// of merges that it is a member of.
     pub label_names: Vec<Box<str>>,
+}
+
+/// How often a source is fetched, and what that is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Every {
+    /// From the beginning of a fetch to that of the next.
+    pub period: Duration,
+    /// The longest a page is served after it was fetched.
+    pub max_age: Duration,
+    /// The longest a fetch may take.
+    pub timeout: Duration,
+}
+
+/// What becomes of a page with a malformed line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnMalformed {
+    /// It is refused whole.
+    #[default]
+    Refuse,
+    /// It loses the line.
+    DropLine,
 }
 
 /// The kinds of source, each with what it needs to be reached.
@@ -230,11 +281,9 @@ impl Plan {
     /// The sources that no route reaches: forgotten in a `merge`, most likely.
     pub fn unused(&self) -> impl Iterator<Item = &Source> {
         let reached = |number: usize| {
-            let outlets = self.servers.iter().flat_map(|server| &server.routes);
-            outlets.flat_map(|route| &route.outlets).any(|outlet| {
-                let Outlet::Merge(merge) = outlet;
-                merge.members.contains(&Member::Source(number))
-            })
+            let routes = self.servers.iter().flat_map(|server| &server.routes);
+            let mut outlets = routes.flat_map(|route| &route.outlets);
+            outlets.any(|outlet| outlet.members().contains(&Member::Source(number)))
         };
         let all = self.sources.iter().enumerate();
         all.filter(move |(number, _)| !reached(*number)).map(|(_, source)| source)
@@ -276,6 +325,7 @@ impl Merge {
             label: Some(DEFAULT_LABEL.into()),
             on_conflict: OnConflict::default(),
             strict: false,
+            forward: Vec::new(),
         }
     }
 }
@@ -295,6 +345,9 @@ impl Source {
             timeout: None,
             labels: Vec::new(),
             cache: None,
+            every: None,
+            verify: true,
+            on_malformed: OnMalformed::default(),
             max_bytes,
             label_names: vec![DEFAULT_LABEL.into()],
         }

@@ -9,7 +9,7 @@ use super::build::{Context, at_most, scrape_time, some_time};
 use super::error::Fault;
 use super::file::{AuthFile, BasicFile, FileKeys, HttpFile, SourceFile};
 use super::pattern::PathPattern;
-use super::plan::{File, Http, Kind, Redirects, Source};
+use super::plan::{Every, File, Http, Kind, Limits, OnMalformed, Redirects, Source};
 use super::secret::Secret;
 use super::shape::{Named, Text};
 use super::value::{self, BadValue};
@@ -37,7 +37,7 @@ const OURS: [&str; 14] = [
 /// All sources, in the file's order.
 pub(super) fn sources(
     named: &Named<SourceFile>,
-    max_bytes: usize,
+    limits: &Limits,
     context: &Context<'_>,
 ) -> Result<Vec<Source>, Fault> {
     let at = At::Root.key("sources");
@@ -45,7 +45,7 @@ pub(super) fn sources(
     let one = |(name, file): &(String, SourceFile)| {
         let at = at.key(name);
         value::source_name(name).map_err(|rule| Fault::key(&at, name, rule))?;
-        source(&at, name, file, context).map(|source| Source { max_bytes, ..source })
+        source(&at, name, (file, limits), context)
     };
     named.0.iter().map(one).collect()
 }
@@ -54,31 +54,97 @@ pub(super) fn sources(
 fn source(
     at: &At<'_>,
     name: &str,
-    file: &SourceFile,
+    (file, limits): (&SourceFile, &Limits),
     context: &Context<'_>,
 ) -> Result<Source, Fault> {
     let kind = kind(at, file, context)?;
-    let timeout = context.value(&at.key("timeout"), file.timeout.as_ref(), scrape_time)?;
     let cache = context.value(&at.key("cache"), file.cache.as_ref(), value::duration)?;
+    let cache = cache.filter(|cache| !cache.is_zero());
+    let every = every(at, file, limits, context)?;
+    if every.is_some() && cache.is_some() {
+        return Err(Fault::rule(at, "cache and every exclude each other: every keeps its page"));
+    }
+    let timeout = match every {
+        Some(_) => None,
+        None => context.value(&at.key("timeout"), file.timeout.as_ref(), scrape_time)?,
+    };
     let labels = labels(&at.key("labels"), file.labels.as_ref(), context)?;
     let label_names = labels.iter().map(|(name, _)| name.clone()).collect();
-    let cache = cache.filter(|cache| !cache.is_zero());
-    Ok(Source { name: name.into(), kind, timeout, labels, cache, max_bytes: 0, label_names })
+    let verify = context.value(&at.key("verify"), file.verify.as_ref(), value::switch)?;
+    if verify.is_some() && !matches!(kind, Kind::Http(_)) {
+        return Err(misplaced(at, "verify", "is for sources of the kind http only"));
+    }
+    let malformed = file.on_malformed.as_ref();
+    let on_malformed = context.value(&at.key("on_malformed"), malformed, on_malformed)?;
+    Ok(Source {
+        name: name.into(),
+        kind,
+        timeout,
+        labels,
+        cache,
+        every,
+        verify: verify.unwrap_or(true),
+        on_malformed: on_malformed.unwrap_or_default(),
+        max_bytes: limits.body,
+        label_names,
+    })
+}
+
+/// A key that this source cannot have.
+fn misplaced(at: &At<'_>, key: &str, rule: &str) -> Fault {
+    Fault::key(&at.key(key), key, rule)
+}
+
+/// `refuse` or `drop_line`.
+fn on_malformed(text: &str) -> Result<OnMalformed, BadValue> {
+    match text {
+        "refuse" => Ok(OnMalformed::Refuse),
+        "drop_line" => Ok(OnMalformed::DropLine),
+        _ => Err(BadValue::new("is neither refuse nor drop_line")),
+    }
+}
+
+/// `sources.NAME.every`, with the `max_age` and the `timeout` that belong to it.
+fn every(
+    at: &At<'_>,
+    file: &SourceFile,
+    limits: &Limits,
+    context: &Context<'_>,
+) -> Result<Option<Every>, Fault> {
+    let key = at.key("every");
+    let period = context.value(&key, file.every.as_ref(), some_time)?;
+    let max_age_key = at.key("max_age");
+    let Some(period) = period else {
+        return match (&file.max_age, &file.file) {
+            (Some(_), None) => Err(misplaced(at, "max_age", "needs every, or the kind file")),
+            _ => Ok(None),
+        };
+    };
+    if file.file.is_some() {
+        return Err(misplaced(at, "every", "is not for sources of the kind file"));
+    }
+    let max_age = context.value(&max_age_key, file.max_age.as_ref(), |text| {
+        let max_age = some_time(text)?;
+        let rule = || BadValue::new("is shorter than every");
+        (max_age >= period).then_some(max_age).ok_or_else(rule)
+    })?;
+    let timeout = context.value(&at.key("timeout"), file.timeout.as_ref(), some_time)?;
+    Ok(Some(Every {
+        period,
+        max_age: max_age.unwrap_or(period.saturating_mul(limits::EVERY_KEPT)),
+        timeout: timeout.unwrap_or(period.max(limits.scrape_timeout)),
+    }))
 }
 
 /// The one kind of a source.
 fn kind(at: &At<'_>, file: &SourceFile, context: &Context<'_>) -> Result<Kind, Fault> {
-    let max_age_at = at.key("max_age");
-    let max_age = context.value(&max_age_at, file.max_age.as_ref(), some_time)?;
     match (&file.http, &file.file) {
         (Some(_), Some(_)) => Err(Fault::rule(at, "http and file exclude each other")),
         (None, None) => Err(Fault::rule(at, "a kind such as http is missing")),
-        (None, Some(file)) => {
-            let path = path(&at.key("file"), file, context)?;
+        (None, Some(keys)) => {
+            let path = path(&at.key("file"), keys, context)?;
+            let max_age = context.value(&at.key("max_age"), file.max_age.as_ref(), some_time)?;
             Ok(Kind::File(File { path, max_age }))
-        }
-        (Some(_), None) if max_age.is_some() => {
-            Err(Fault::key(&max_age_at, "max_age", "is for sources of the kind file only"))
         }
         (Some(http), None) => Ok(Kind::Http(self::http(&at.key("http"), http, context)?)),
     }

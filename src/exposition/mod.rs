@@ -11,6 +11,7 @@
 //! touched again when they are copied into the reply, and nowhere else. No I/O here; everything
 //! that grows counts against a [`Budget`](crate::memory::Budget).
 
+mod check;
 mod class;
 mod emit;
 mod family;
@@ -25,8 +26,10 @@ mod number;
 mod page;
 mod pairs;
 mod scan;
+mod scrub;
 mod watch;
 
+pub use check::Checker;
 pub use emit::Emitter;
 pub use fault::Fault;
 pub use indexer::{IndexError, Indexer};
@@ -34,6 +37,7 @@ pub use label::{Escaped, Labels, Names, OnConflict};
 pub use line::Format;
 pub use merge::{Conflicts, Merge, Merged, Part};
 pub use page::Page;
+pub use scrub::Scrubber;
 pub use watch::Watch;
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub mod drive;
 pub mod fault;
 pub mod fetch;
 pub mod fields;
+pub mod gzip;
 pub mod head;
 pub mod incoming;
 pub mod listen;

@@ -233,7 +233,9 @@ impl<'a> Sender<'a> {
     ) -> Result<(), Cut> {
         match framing {
             Framing::None | Framing::Length(0) => self.send(buf.get(..head).ok_or(Cut)?).await,
-            Framing::Length(left) if self.ready(body, left, buf.get(..head).ok_or(Cut)?).await? => {
+            Framing::Length(left)
+                if self.ready(body, left, buf.get(..head).ok_or(Cut)?).await? =>
+            {
                 Ok(())
             }
             Framing::Length(left) => self.sized(body, left, buf, head).await,

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 
+use smol::future::poll_once;
 use smol::io::{AsyncRead as _, AsyncWriteExt as _};
 
 use crate::http::body::Body;
@@ -90,6 +91,31 @@ impl Response {
             self.socket = None;
         }
         read
+    }
+
+    /// As [`Response::read`], and what is there already behind the bytes that came with the head, so
+    /// that a short page is read in one piece.
+    ///
+    /// # Errors
+    ///
+    /// As [`Response::read`]; those that come behind good bytes are told by the next read.
+    pub async fn read_much(&mut self, out: &mut [u8]) -> Result<usize, FetchError> {
+        let had_head = self.head.is_some();
+        let read = self.read(out).await?;
+        if had_head
+            && self.head.is_none()
+            && let Some(room @ [_, ..]) = out.get_mut(read..)
+            && let Some(Ok(more)) = poll_once(self.read(room)).await
+        {
+            return Ok(read.saturating_add(more));
+        }
+        Ok(read)
+    }
+
+    /// Bytes of the body still to come, where the head has said so.
+    #[must_use]
+    pub const fn left(&self) -> Option<u64> {
+        self.body.left()
     }
 
     async fn step(&mut self, out: &mut [u8]) -> Result<usize, FetchError> {

@@ -382,6 +382,14 @@ impl Block {
         n
     }
 
+    /// Takes these bytes out; those behind them move up.
+    pub fn remove(&mut self, range: std::ops::Range<usize>) {
+        let end = range.end.min(self.len);
+        let start = range.start.min(end);
+        self.bytes.copy_within(end..self.len, start);
+        self.len = self.len.saturating_sub(end.saturating_sub(start));
+    }
+
     /// Gives the memory behind [`Block::spare`] back to the system; for pages that stay.
     pub fn trim(&mut self) {
         let mut bytes = std::mem::take(&mut self.bytes).into_vec();

@@ -1,20 +1,20 @@
 //! The `merge` outlet: all its sources at once, each within its deadline, as one page.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt::Write;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::time::Instant;
 
 use smol::Timer;
 use smol::future::yield_now;
 
-use super::{Refusal, Server};
+use super::{Refusal, Server, admitted};
 use crate::config;
 use crate::exposition::{Labels, Merge, Merged, Names, OnConflict, Page, Part, Watch};
 use crate::limits::{MERGE_BLOCKS, REPLY_MARGIN};
 use crate::memory::{Admission, Budget, Full, Want};
-use crate::source::flight::Flight;
-use crate::source::{Engine, ScrapeError, Source, own_page};
+use crate::source::flight::{Flight, Flights};
+use crate::source::{Engine, Params, ScrapeError, Source, own_page};
 use crate::telemetry::log::Chain;
 
 /// A merge as configured.
@@ -24,13 +24,13 @@ pub struct MergeOutlet {
     strict: bool,
     /// Blocks that the tables of the last merge took.
     tables: Cell<usize>,
-    flights: RefCell<Vec<(Request, Weak<Flight<Outcome>>)>>,
+    flights: Flights<Request, Outcome>,
 }
 
 /// What makes two requests to a route equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Request {
-    query: Box<str>,
+    params: Params,
     names: Names,
 }
 
@@ -38,11 +38,22 @@ struct Request {
 struct Member {
     from: From,
     labels: Rc<Labels>,
+    /// Whether it is given the request's parameters.
+    forward: bool,
 }
 
 enum From {
     Own(Watch),
     Source(Rc<Source>),
+}
+
+impl Member {
+    const fn source(&self) -> Option<&Rc<Source>> {
+        match &self.from {
+            From::Own(_) => None,
+            From::Source(source) => Some(source),
+        }
+    }
 }
 
 /// A merged page, or why there is none.
@@ -59,16 +70,17 @@ impl MergeOutlet {
             let own = plan.label.iter().map(|label| (&**label, name));
             Rc::new(Labels::new(own.chain(labels.iter().copied())))
         };
-        let member = |member: &config::Member| match *member {
+        let member = |one: &config::Member| match *one {
             config::Member::Own => {
                 let watch = Watch::new(own_labels.iter().map(AsRef::as_ref));
-                Some(Member { from: From::Own(watch), labels: named("self", &[]) })
+                Some(Member { from: From::Own(watch), labels: named("self", &[]), forward: false })
             }
             config::Member::Source(number) => {
                 let source = sources.get(number)?;
                 let labels: Vec<_> = source.labels().collect();
                 let labels = named(source.name(), &labels);
-                Some(Member { from: From::Source(Rc::clone(source)), labels })
+                let forward = plan.forward.contains(one);
+                Some(Member { from: From::Source(Rc::clone(source)), labels, forward })
             }
         };
         Self {
@@ -76,15 +88,20 @@ impl MergeOutlet {
             on_conflict: plan.on_conflict,
             strict: plan.strict,
             tables: Cell::new(MERGE_BLOCKS),
-            flights: RefCell::default(),
+            flights: Flights::default(),
         }
     }
 
     /// The sources it merges.
     pub fn sources(&self) -> impl Iterator<Item = &Rc<Source>> {
-        self.members.iter().filter_map(|member| match &member.from {
-            From::Own(_) => None,
-            From::Source(source) => Some(source),
+        self.members.iter().filter_map(Member::source)
+    }
+
+    /// The sources it merges, each with what it is given of `params`.
+    fn given(&self, params: &Params) -> impl Iterator<Item = (&Rc<Source>, Params)> {
+        self.members.iter().filter_map(|member| {
+            let params = if member.forward { params.clone() } else { Params::default() };
+            Some((member.source()?, params))
         })
     }
 
@@ -101,15 +118,14 @@ impl MergeOutlet {
         (query, names): (&str, Names),
         deadline: Instant,
     ) -> Outcome {
-        let request = Request { query: query.into(), names };
-        let flight = self.under_way(&request, deadline).unwrap_or_else(|| {
+        let params = Params::new(query);
+        let request = Request { params: params.clone(), names };
+        let flight = self.flights.share(request, deadline, || {
             let (outlet, server) = (Rc::clone(self), Rc::clone(server));
             let for_work = Rc::clone(engine);
-            let flight = Flight::start(&engine.executor, deadline, async move {
-                outlet.make(&for_work, &server, names, deadline).await
-            });
-            self.flights.borrow_mut().push((request, Rc::downgrade(&flight)));
-            flight
+            Flight::start(&engine.executor, deadline, async move {
+                outlet.make(&for_work, &server, (&params, names), deadline).await
+            })
         });
         let late = async {
             // Sources that miss the deadline are left out; merging the others takes a moment more.
@@ -119,28 +135,22 @@ impl MergeOutlet {
         smol::future::or(flight.result(), late).await
     }
 
-    fn under_way(&self, request: &Request, deadline: Instant) -> Option<Rc<Flight<Outcome>>> {
-        let mut flights = self.flights.borrow_mut();
-        flights.retain(|(_, flight)| flight.strong_count() > 0);
-        let same = flights.iter().filter(|(other, _)| other == request);
-        let mut same = same.filter_map(|(_, flight)| flight.upgrade());
-        same.find(|flight| !flight.is_done() && flight.serves(deadline))
-    }
-
     /// Scrapes all members and merges what they give.
     async fn make(
         self: &Rc<Self>,
         engine: &Rc<Engine>,
         server: &Rc<Server>,
-        names: Names,
+        (params, names): (&Params, Names),
         deadline: Instant,
     ) -> Outcome {
         let is_short =
             |page: &Result<_, Rc<ScrapeError>>| page.as_ref().is_err_and(|error| error.is_memory());
         for again in [true, false] {
             let start = Instant::now();
-            let (Admission { budget, .. }, gathered) = self.gather(engine, deadline).await?;
-            let repeatable = self.sources().all(|source| source.is_repeatable());
+            let (Admission { budget, .. }, gathered) =
+                self.gather(engine, (params, deadline)).await?;
+            let repeatable =
+                self.given(params).all(|(source, params)| source.is_repeatable(&params));
             let short = gathered.iter().any(is_short);
             // Not where there is less time than this took: what is there would be lost for nothing.
             let in_time = deadline.saturating_duration_since(Instant::now()) > start.elapsed();
@@ -174,30 +184,26 @@ impl MergeOutlet {
     async fn gather(
         &self,
         engine: &Rc<Engine>,
-        deadline: Instant,
+        (params, deadline): (&Params, Instant),
     ) -> Result<(Admission, Gathered), Refusal> {
-        let expected: Vec<_> = self.sources().map(|source| source.expects()).collect();
+        let expected: Vec<_> =
+            self.given(params).map(|(source, params)| source.expects(&params)).collect();
         let blocks = expected.iter().map(|(blocks, _)| *blocks);
         let want = Want {
             blocks: blocks.fold(self.tables.get(), usize::saturating_add),
             guessed: expected.iter().any(|(_, guessed)| *guessed),
         };
-        let late = async {
-            Timer::at(deadline).await;
-            Err(Refusal::memory(engine))
-        };
-        let admitted = async { Ok(engine.pool.admit(want).await) };
-        let mut admission = smol::future::or(admitted, late).await?;
+        let mut admission = admitted(engine, want, deadline).await?;
         let mut tasks = Vec::with_capacity(expected.len());
         let wants = expected.iter().map(|(blocks, _)| *blocks).chain([self.tables.get()]).collect();
         let shares = fair_shares(wants, admission.budget.granted());
-        for (source, share) in self.sources().zip(shares) {
+        for ((source, params), share) in self.given(params).zip(shares) {
             let budget = admission.budget.split(share);
             let (source, for_work) = (Rc::clone(source), Rc::clone(engine));
             tasks.push(
-                engine
-                    .executor
-                    .spawn(async move { source.scrape(&for_work, budget, deadline).await }),
+                engine.executor.spawn(async move {
+                    source.scrape(&for_work, budget, (&params, deadline)).await
+                }),
             );
         }
         let mut gathered = Vec::with_capacity(tasks.len());

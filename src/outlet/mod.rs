@@ -3,13 +3,17 @@
 mod deadline;
 mod merge;
 mod negotiate;
+mod proxy;
 mod reply;
 mod status;
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use smol::Timer;
+
 pub use self::merge::{MergeOutlet, Outcome};
+pub use self::proxy::ProxyOutlet;
 pub use self::reply::{Body, Buffer, Refusal};
 use crate::config;
 use crate::exposition::{Emitter, Names};
@@ -18,6 +22,7 @@ use crate::http::outgoing::Reply;
 use crate::http::socket::Peer;
 use crate::http::table::ConnectionTable;
 use crate::limits::MAX_SCRAPE_TIMEOUT;
+use crate::memory::{Admission, Want};
 use crate::source::{Engine, Source, own_text};
 use crate::telemetry::metrics::Now;
 use reply::{Receipt, TEXT};
@@ -40,12 +45,28 @@ pub struct Server {
 struct Route {
     path: config::RoutePath,
     name: Rc<str>,
-    outlet: Rc<MergeOutlet>,
+    outlet: Outlet,
+}
+
+/// How a page leaves at a route.
+#[derive(Clone)]
+enum Outlet {
+    Merge(Rc<MergeOutlet>),
+    Proxy(Rc<ProxyOutlet>),
+}
+
+impl Outlet {
+    fn sources(&self) -> Box<dyn Iterator<Item = &Rc<Source>> + '_> {
+        match self {
+            Self::Merge(merge) => Box::new(merge.sources()),
+            Self::Proxy(proxy) => Box::new(proxy.sources()),
+        }
+    }
 }
 
 /// What a request asks for.
 enum Asked<'a> {
-    Merge(&'a Rc<MergeOutlet>),
+    Outlet(&'a Outlet),
     Own,
     Status,
     Healthy,
@@ -78,8 +99,15 @@ impl Server {
         let mut routes = Vec::new();
         let mut reached: Vec<Rc<Source>> = Vec::new();
         for route in &plan.routes {
-            for config::Outlet::Merge(merge) in &route.outlets {
-                let outlet = Rc::new(MergeOutlet::new(merge, own_labels, sources));
+            for outlet in &route.outlets {
+                let outlet = match outlet {
+                    config::Outlet::Merge(merge) => {
+                        Outlet::Merge(Rc::new(MergeOutlet::new(merge, own_labels, sources)))
+                    }
+                    config::Outlet::Proxy(proxy) => {
+                        Outlet::Proxy(Rc::new(ProxyOutlet::new(proxy, sources)))
+                    }
+                };
                 for source in outlet.sources() {
                     if !reached.iter().any(|known| Rc::ptr_eq(known, source)) {
                         reached.push(Rc::clone(source));
@@ -137,7 +165,7 @@ impl Server {
     /// What is at this path, and what metrics call it.
     fn route(&self, path: &str) -> (Rc<str>, Option<Asked<'_>>) {
         if let Some(route) = self.routes.iter().find(|route| route.path.matches(path.as_bytes())) {
-            return (Rc::clone(&route.name), Some(Asked::Merge(&route.outlet)));
+            return (Rc::clone(&route.name), Some(Asked::Outlet(&route.outlet)));
         }
         let asked = match path {
             "/-/healthy" => Asked::Healthy,
@@ -169,7 +197,17 @@ impl Server {
             return Err(Refusal::method(allowed));
         }
         match asked {
-            Asked::Merge(outlet) => self.merged(engine, outlet, request, start).await,
+            Asked::Outlet(outlet) => {
+                let deadline = self.deadline(request, start)?;
+                match outlet {
+                    Outlet::Merge(merge) => self.merged(engine, merge, request, deadline).await,
+                    Outlet::Proxy(proxy) => {
+                        let (query, fields) =
+                            (request.head.target().raw_query(), request.head.fields());
+                        proxy.answer(engine, self, (query, fields), deadline).await
+                    }
+                }
+            }
             Asked::Own => self.own(engine),
             Asked::Status => Ok(status::page(self, engine)),
             Asked::Healthy => Ok(Reply::new(200, TEXT, Body::text("healthy\n"))),
@@ -192,21 +230,24 @@ impl Server {
         engine.metrics.request(&self.name, &"other".into(), status, Duration::ZERO);
     }
 
+    /// By when a page must be there.
+    fn deadline(&self, request: &Request<'_>, start: Instant) -> Result<Instant, Refusal> {
+        let budget = match request.head.fields().text("X-Prometheus-Scrape-Timeout-Seconds") {
+            None => self.scrape_timeout,
+            Some(value) => deadline::scrape_budget(value, MAX_SCRAPE_TIMEOUT)
+                .map_err(|error| Refusal::new(400, error.to_string()))?,
+        };
+        Ok(start.checked_add(budget).unwrap_or(start))
+    }
+
     async fn merged(
         self: &Rc<Self>,
         engine: &Rc<Engine>,
         outlet: &Rc<MergeOutlet>,
         request: &Request<'_>,
-        start: Instant,
+        deadline: Instant,
     ) -> Result<Reply<Body>, Refusal> {
         let fields = request.head.fields();
-        let stated = fields.text("X-Prometheus-Scrape-Timeout-Seconds");
-        let budget = match stated {
-            None => self.scrape_timeout,
-            Some(value) => deadline::scrape_budget(value, MAX_SCRAPE_TIMEOUT)
-                .map_err(|error| Refusal::new(400, error.to_string()))?,
-        };
-        let deadline = start.checked_add(budget).unwrap_or(start);
         let names = negotiate::names(fields.text("Accept").unwrap_or_default());
         let query = request.head.target().raw_query();
         let merged = outlet.page(engine, self, (query, names), deadline).await?;
@@ -229,6 +270,20 @@ impl Server {
             connections: self.connections.count(),
         })
     }
+}
+
+/// Waits until `want` is granted.
+pub(super) async fn admitted(
+    engine: &Engine,
+    want: Want,
+    deadline: Instant,
+) -> Result<Admission, Refusal> {
+    let late = async {
+        Timer::at(deadline).await;
+        Err(Refusal::memory(engine))
+    };
+    let admitted = async { Ok(engine.pool.admit(want).await) };
+    smol::future::or(admitted, late).await
 }
 
 /// Reads the configuration again for those who may ask for it: this machine, and no web page that

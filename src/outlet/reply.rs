@@ -1,15 +1,16 @@
 //! What a server answers: bodies, and refusals of one line.
 
+use std::io::IoSlice;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use smol::future::yield_now;
 
-use crate::exposition::Emitter;
-use crate::http::outgoing::{Broken, Produce, Reply};
-use crate::limits::{REPLY_ROOM, RESERVED_BLOCKS};
-use crate::memory::{Block, Text};
-use crate::source::Engine;
+use crate::exposition::{Emitter, Page};
+use crate::http::outgoing::{Broken, Pieces, Produce, Reply};
+use crate::limits::{BLOCK, REPLY_ROOM, RESERVED_BLOCKS};
+use crate::memory::{Block, Budget, Text};
+use crate::source::{Engine, Passed, Stream};
 
 /// The Content-Type of a line of text.
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
@@ -22,47 +23,141 @@ pub struct Body {
 }
 
 enum Content {
+    /// A short text, and how much of it has left.
     Text(Box<[u8]>, usize),
+    /// Blocks that lie ready.
+    Blocks(Blocks),
+    /// Merged as it leaves.
     Merged(Emitter),
-    /// A page, the number of the block under way, and how much of that has left.
-    Page(Text, usize, usize),
+    /// Handed on as it comes; the budget is for the buffer that it passes through.
+    Stream(Box<Stream>, Budget),
+}
+
+/// A page that leaves as it is.
+struct Blocks {
+    page: Ready,
+    /// The block under way, and how much of it has left.
+    at: (usize, usize),
+    /// Bytes that have not left.
+    left: usize,
+}
+
+/// Who owns the blocks.
+enum Ready {
+    Text(Text),
+    Indexed(Rc<Page>),
+    Passed(Rc<Passed>),
+}
+
+impl Ready {
+    fn text(&self) -> &Text {
+        match self {
+            Self::Text(text) => text,
+            Self::Indexed(page) => page.text(),
+            Self::Passed(passed) => &passed.text,
+        }
+    }
 }
 
 impl Body {
     /// A text, whole.
     #[must_use]
     pub fn text(text: impl Into<Box<str>>) -> Self {
-        let bytes = text.into().into_boxed_bytes();
-        Self { content: Content::Text(bytes, 0), receipt: None }
+        Self::new(Content::Text(text.into().into_boxed_bytes(), 0))
     }
 
     /// A page as it is.
     #[must_use]
-    pub const fn page(text: Text) -> Self {
-        Self { content: Content::Page(text, 0, 0), receipt: None }
+    pub fn page(text: Text) -> Self {
+        Self::ready(Ready::Text(text))
+    }
+
+    /// A page of a source as it is.
+    #[must_use]
+    pub fn indexed(page: Rc<Page>) -> Self {
+        Self::ready(Ready::Indexed(page))
+    }
+
+    /// An exporter's answer as it is.
+    #[must_use]
+    pub fn passed(passed: Rc<Passed>) -> Self {
+        Self::ready(Ready::Passed(passed))
     }
 
     /// A merged page, written as it leaves.
     #[must_use]
     pub const fn merged(emitter: Emitter) -> Self {
-        Self { content: Content::Merged(emitter), receipt: None }
+        Self::new(Content::Merged(emitter))
+    }
+
+    /// An exporter's answer as it comes, through a buffer that `budget` pays for.
+    #[must_use]
+    pub fn stream(stream: Stream, budget: Budget) -> Self {
+        Self::new(Content::Stream(Box::new(stream), budget))
+    }
+
+    fn ready(page: Ready) -> Self {
+        let left = page.text().len();
+        Self::new(Content::Blocks(Blocks { page, at: (0, 0), left }))
+    }
+
+    const fn new(content: Content) -> Self {
+        Self { content, receipt: None }
     }
 }
 
 impl Produce for Body {
+    fn ready<'a>(&'a self, pieces: &mut Pieces<'a>) {
+        match &self.content {
+            Content::Text(text, sent) => {
+                let rest = text.get(*sent..).unwrap_or_default();
+                // The first piece of the body: there is room.
+                let _ = pieces.push(IoSlice::new(rest));
+            }
+            Content::Blocks(Blocks { page, at: (number, sent), .. }) => {
+                let blocks = page.text().blocks().get(*number..).unwrap_or_default();
+                let mut skip = *sent;
+                for block in blocks {
+                    let rest = block.filled().get(skip..).unwrap_or_default();
+                    skip = 0;
+                    if pieces.push(IoSlice::new(rest)).is_err() {
+                        return;
+                    }
+                }
+            }
+            Content::Merged(_) | Content::Stream(..) => {}
+        }
+    }
+
+    fn consume(&mut self, len: usize) {
+        match &mut self.content {
+            Content::Text(_, sent) => *sent = sent.saturating_add(len),
+            Content::Blocks(Blocks { page, at: (number, sent), left }) => {
+                *left = left.saturating_sub(len);
+                *sent = sent.saturating_add(len);
+                while let Some(block) = page.text().blocks().get(*number)
+                    && *sent >= block.filled().len()
+                {
+                    *sent = sent.saturating_sub(block.filled().len());
+                    *number = number.saturating_add(1);
+                }
+            }
+            Content::Merged(_) | Content::Stream(..) => {}
+        }
+    }
+
+    fn is_live(&self) -> bool {
+        matches!(self.content, Content::Stream(..))
+    }
+
     async fn fill(&mut self, out: &mut [u8]) -> Result<usize, Broken> {
         match &mut self.content {
-            Content::Text(text, sent) => Ok(copy(text, sent, out)),
-            Content::Page(text, number, sent) => loop {
-                let Some(block) = text.blocks().get(*number) else { return Ok(0) };
-                match copy(block.filled(), sent, out) {
-                    0 => (*number, *sent) = (number.saturating_add(1), 0),
-                    n => return Ok(n),
-                }
-            },
+            Content::Text(..) | Content::Blocks(_) => Ok(0),
+            Content::Stream(stream, _) => stream.read(out).await.map_err(|_| Broken),
             Content::Merged(emitter) => {
                 yield_now().await;
-                Ok(emitter.fill(out))
+                let room = out.len().min(BLOCK);
+                Ok(emitter.fill(out.get_mut(..room).unwrap_or_default()))
             }
         }
     }
@@ -70,21 +165,11 @@ impl Produce for Body {
     fn size_hint(&self) -> Option<usize> {
         match &self.content {
             Content::Text(text, sent) => Some(text.len().saturating_sub(*sent)),
-            Content::Page(text, 0, 0) => Some(text.len()),
-            Content::Page(..) | Content::Merged(_) => None,
+            Content::Blocks(blocks) => Some(blocks.left),
+            Content::Stream(stream, _) => stream.left(),
+            Content::Merged(_) => None,
         }
     }
-}
-
-/// Copies what fits of `text` from `sent` on; returns how much that was.
-fn copy(text: &[u8], sent: &mut usize, out: &mut [u8]) -> usize {
-    let rest = text.get(*sent..).unwrap_or_default();
-    let n = rest.len().min(out.len());
-    if let (Some(to), Some(from)) = (out.get_mut(..n), rest.get(..n)) {
-        to.copy_from_slice(from);
-    }
-    *sent = sent.saturating_add(n);
-    n
 }
 
 /// Counts one request when it is dropped.
@@ -177,29 +262,49 @@ impl Refusal {
 
 /// What a reply is written from.
 pub enum Buffer {
-    /// A block of the pool.
+    /// A block of the pool, or several in one piece.
     Block(Block),
-    /// Where the pool has none left: little, but enough for an answer to be sent.
+    /// For a head and what is ready behind it, and where the pool has no block left: little, but
+    /// enough for an answer to be sent.
     Small(Box<[u8]>),
 }
 
 impl Buffer {
-    /// A block if there is one: of the reserve, of which half stays for what is made of it, else of
-    /// what nobody was promised.
+    /// A buffer for `body`: as long a one as there is where it has to be made, and nobody waits.
     #[must_use]
-    pub fn new(engine: &Engine) -> Self {
-        let block = if engine.reserve.used() < RESERVED_BLOCKS / 2 {
-            engine.reserve.block()
-        } else {
-            let lent = engine.reserve.split(0);
-            lent.settle();
-            lent.block()
+    pub fn new(engine: &Engine, body: &Body) -> Self {
+        let block = match &body.content {
+            Content::Text(..) | Content::Blocks(_) => None,
+            Content::Stream(_, budget) => budget.long_block().or_else(|_| budget.block()).ok(),
+            Content::Merged(_) => Self::long(engine).or_else(|| Self::block(engine)),
         };
-        match block {
-            Ok(block) => Self::Block(block),
-            Err(_) => Self::Small(vec![0; REPLY_ROOM].into_boxed_slice()),
+        block.map_or_else(|| Self::Small(vec![0; REPLY_ROOM].into_boxed_slice()), Self::Block)
+    }
+
+    /// Several blocks that nobody was promised or waits for.
+    fn long(engine: &Engine) -> Option<Block> {
+        if engine.pool.counters().waiting > 0 {
+            return None;
+        }
+        lent(engine).long_block().ok()
+    }
+
+    /// A block of the reserve, of which half stays for what is made of it, else of what nobody was
+    /// promised.
+    fn block(engine: &Engine) -> Option<Block> {
+        if engine.reserve.used() < RESERVED_BLOCKS / 2 {
+            engine.reserve.block().ok()
+        } else {
+            lent(engine).block().ok()
         }
     }
+}
+
+/// A budget of nothing, which grows by what nobody was promised, and gives it back.
+fn lent(engine: &Engine) -> Budget {
+    let lent = engine.reserve.split(0);
+    lent.settle();
+    lent
 }
 
 impl AsMut<[u8]> for Buffer {
@@ -214,19 +319,25 @@ impl AsMut<[u8]> for Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::MIN_MEMORY;
+    use crate::exposition::{Merge, Names, OnConflict};
+    use crate::limits::{LONG_BLOCK, MIN_MEMORY};
 
     #[test]
     fn replies_leave_half_of_the_reserve() {
         let limits =
             crate::config::Limits { memory: MIN_MEMORY, connections: 0, ..Default::default() };
         let engine = crate::runtime::engine(&limits);
-        let buffers: Vec<_> = (0..40).map(|_| Buffer::new(&engine)).collect();
-        let blocks = buffers.iter().filter(|buffer| matches!(buffer, Buffer::Block(_))).count();
-        assert_eq!(blocks, RESERVED_BLOCKS + RESERVED_BLOCKS / 2);
+        let merge = Merge::new(OnConflict::Keep, Names::Quoted, &lent(&engine)).unwrap();
+        let body = Body::merged(Emitter::new(Rc::new(merge.finish())));
+        // One block is the merge's own, four are a long one.
+        let want = [LONG_BLOCK; 1].into_iter().chain([1; RESERVED_BLOCKS / 2 + 3]);
+        let mut buffers: Vec<_> = (0..40).map(|_| Buffer::new(&engine, &body)).collect();
+        let lens = buffers.iter_mut().map(|buffer| buffer.as_mut().len());
+        let blocks: Vec<_> = lens.filter(|len| *len >= BLOCK).map(|len| len / BLOCK).collect();
+        assert_eq!(blocks, want.collect::<Vec<_>>());
         let own: Vec<_> = (0..4).map(|_| engine.reserve.block().unwrap()).collect();
         assert!(engine.reserve.block().is_err());
-        drop((buffers, own));
+        drop((buffers, own, body));
         assert_eq!(engine.pool.unpromised(), RESERVED_BLOCKS);
         assert_eq!(engine.reserve.used(), 0);
     }

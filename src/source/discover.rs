@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::{Engine, Source, State};
+use super::{Engine, Params, Source, State};
 use crate::config;
 use crate::limits::{DEFAULT_BODY, DEFAULT_FAMILIES};
 use crate::memory::Want;
@@ -81,6 +81,6 @@ async fn answers(engine: &Rc<Engine>, found: &config::Found, deadline: Instant) 
         return false;
     };
     let admission = engine.pool.admit(Want { blocks: 0, guessed: false }).await;
-    let page = source.ask(engine, &admission.budget, deadline).await;
+    let page = source.ask(engine, &admission.budget, (&Params::default(), deadline)).await;
     page.is_ok_and(|page| page.samples() > 0)
 }

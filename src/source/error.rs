@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::exposition::IndexError;
 use crate::http::fetch::{Brief, FetchError};
+use crate::http::gzip::GzipFault;
 use crate::limits::{FILE_READS, FILES};
 use crate::memory::{Full, PageError};
 
@@ -23,12 +24,16 @@ pub enum ScrapeError {
     Status(u16),
     /// Its page is in a content coding that was not asked for.
     Encoding(Box<str>),
+    /// Its page cannot be inflated.
+    Gzip(GzipFault),
     /// Its page is too long, or a line of it.
     Page(PageError),
     /// Its page cannot be merged.
     Index(IndexError),
     /// There was no memory for the page; the next scrape asks for more.
     Memory,
+    /// There is no room left for pages that stay, and this one is fetched to stay.
+    NotKept,
     /// A file cannot be read.
     File(FileFault),
     /// A file was not written for this long, which is longer than it may be.
@@ -110,7 +115,7 @@ impl ScrapeError {
             },
             Self::Timeout(_) => "timeout",
             Self::Status(_) => "status",
-            Self::Encoding(_) => "encoding",
+            Self::Encoding(_) | Self::Gzip(_) => "encoding",
             Self::Page(PageError::TooLarge(_)) => "too_large",
             Self::Page(PageError::LineTooLong) => "line_too_long",
             Self::Index(IndexError::Malformed { .. }) => "malformed",
@@ -118,6 +123,7 @@ impl ScrapeError {
                 "too_fragmented"
             }
             Self::Page(PageError::Full) | Self::Index(IndexError::Full) | Self::Memory => "memory",
+            Self::NotKept => "memory",
             Self::File(_) => "file",
             Self::Stale(..) => "stale",
             Self::In(_, error) => error.reason(),
@@ -153,9 +159,11 @@ impl fmt::Display for ScrapeError {
             }
             Self::Status(status) => write!(f, "answered {status} instead of 200"),
             Self::Encoding(coding) => write!(f, "content coding {coding:?} was not asked for"),
+            Self::Gzip(fault) => fault.fmt(f),
             Self::Page(error) => error.fmt(f),
             Self::Index(error) => error.fmt(f),
             Self::Memory => Full.fmt(f),
+            Self::NotKept => f.write_str("limits.kept has no room left for its page"),
             Self::File(fault) => fault.fmt(f),
             Self::Stale(age, most) => {
                 let (age, most) = (age.as_secs(), most.as_secs_f64());

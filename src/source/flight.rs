@@ -1,7 +1,7 @@
 //! One piece of work that several wait for: it runs once, and ends when nobody waits any longer.
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use event_listener::Event;
@@ -68,6 +68,46 @@ impl<T: Clone + 'static> Flight<T> {
     }
 }
 
+/// Work under way, by what it is for.
+pub struct Flights<K, T>(RefCell<Vec<(K, Weak<Flight<T>>)>>);
+
+impl<K, T> Default for Flights<K, T> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<K: PartialEq, T: Clone + 'static> Flights<K, T> {
+    /// The work for `key` that one with time until `deadline` can share, or else what `start`
+    /// starts.
+    pub fn share(
+        &self,
+        key: K,
+        deadline: Instant,
+        start: impl FnOnce() -> Rc<Flight<T>>,
+    ) -> Rc<Flight<T>> {
+        if let Some(flight) = self.under_way(&key).filter(|flight| flight.serves(deadline)) {
+            return flight;
+        }
+        let flight = start();
+        self.0.borrow_mut().push((key, Rc::downgrade(&flight)));
+        flight
+    }
+
+    /// The work for `key` that began last, until it is done.
+    pub fn under_way(&self, key: &K) -> Option<Rc<Flight<T>>> {
+        let mut flights = self.0.borrow_mut();
+        flights.retain(|(_, flight)| flight.upgrade().is_some_and(|flight| !flight.is_done()));
+        let same = flights.iter().rev().find(|(other, _)| other == key);
+        same.and_then(|(_, flight)| flight.upgrade())
+    }
+
+    /// Forgets what is under way, so that nobody joins it.
+    pub fn forget(&self) {
+        self.0.borrow_mut().clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +137,23 @@ mod tests {
         for (seconds, serves) in [(0, true), (5, true), (6, true), (7, false)] {
             assert_eq!(flight.serves(now + Duration::from_secs(seconds)), serves, "{seconds}");
         }
+    }
+
+    #[test]
+    fn only_work_for_the_same_is_shared_and_only_until_it_is_done() {
+        let executor = LocalExecutor::new();
+        let flights = Flights::default();
+        let now = Instant::now();
+        let share = |key: &'static str, result: u8| {
+            flights.share(key, now, || Flight::start(&executor, now, async move { result }))
+        };
+        let (one, two, other) = (share("a", 1), share("a", 2), share("b", 3));
+        assert!(Rc::ptr_eq(&one, &two) && !Rc::ptr_eq(&one, &other));
+        assert_eq!(smol::block_on(executor.run(one.result())), 1);
+        assert_eq!(smol::block_on(executor.run(share("a", 4).result())), 4);
+        let five = share("a", 5);
+        flights.forget();
+        assert!(!Rc::ptr_eq(&five, &share("a", 6)));
     }
 
     #[test]

@@ -3,19 +3,20 @@
 
 use std::time::Instant;
 
-use smol::future::yield_now;
-
-use super::{Engine, ScrapeError, Source};
+use super::body::Body;
+use super::intake::Intake;
+use super::{Engine, Params, ScrapeError, Source};
 use crate::config;
 use crate::exposition::{Format, Indexer, Page};
 use crate::http::client::{Outgoing, Redirects};
+use crate::http::response::Response;
 use crate::http::url::Target;
-use crate::memory::{Budget, PageWriter, blocks_for};
+use crate::memory::{Budget, PageError, blocks_for};
 
 /// What an exporter is offered: text, with quoted names where it has them. Not OpenMetrics, since
 /// some libraries take its mere mention for a preference; an exporter that has nothing else is
 /// understood all the same.
-const ACCEPT: &str = "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+pub(super) const ACCEPT: &str = "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,\
                       text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 
 /// An exporter's address and what a request to it carries.
@@ -24,6 +25,13 @@ pub(super) struct Http {
     fields: Vec<(Box<str>, config::Secret)>,
     authorization: Option<config::Secret>,
     redirects: Redirects,
+}
+
+/// What a request asks for beyond what is configured.
+pub(super) struct Wanted<'a> {
+    pub(super) params: &'a Params,
+    pub(super) accept: &'a str,
+    pub(super) gzip: bool,
 }
 
 impl Http {
@@ -36,60 +44,70 @@ impl Http {
         })
     }
 
-    /// Asks the exporter and reads its page.
+    /// Asks the exporter; whatever it answers, its body is still to be read.
+    pub(super) async fn ask(
+        &self,
+        engine: &Engine,
+        wanted: &Wanted<'_>,
+        deadline: Instant,
+    ) -> Result<Response, ScrapeError> {
+        let fields: Vec<(&str, &str)> =
+            self.fields.iter().map(|(name, value)| (&**name, value.expose())).collect();
+        let outgoing = Outgoing {
+            query: wanted.params.as_str(),
+            fields: &fields,
+            authorization: self.authorization.as_ref().map(|secret| secret.expose()),
+            accept: wanted.accept,
+            accept_encoding: if wanted.gzip { "gzip" } else { "identity" },
+            timeout: Some(deadline.saturating_duration_since(Instant::now())),
+            redirects: self.redirects,
+            ..Outgoing::get(&self.target)
+        };
+        Ok(engine.client.get(&outgoing).await?)
+    }
+
+    /// Asks the exporter for its page and indexes it.
     pub(super) async fn fetch(
         &self,
         source: &Source,
         engine: &Engine,
         budget: &Budget,
-        deadline: Instant,
+        (params, deadline): (&Params, Instant),
     ) -> Result<Page, ScrapeError> {
-        let fields: Vec<(&str, &str)> =
-            self.fields.iter().map(|(name, value)| (&**name, value.expose())).collect();
-        let outgoing = Outgoing {
-            fields: &fields,
-            authorization: self.authorization.as_ref().map(|secret| secret.expose()),
-            accept: ACCEPT,
-            timeout: Some(deadline.saturating_duration_since(Instant::now())),
-            redirects: self.redirects,
-            ..Outgoing::get(&self.target)
-        };
-        let mut response = engine.client.get(&outgoing).await?;
+        let wanted = Wanted { params, accept: ACCEPT, gzip: false };
+        let response = self.ask(engine, &wanted, deadline).await?;
         if response.status != 200 {
             return Err(ScrapeError::Status(response.status));
         }
-        if let Some(coding) = response.content_encoding.as_deref()
-            && !coding.eq_ignore_ascii_case("identity")
-        {
-            return Err(ScrapeError::Encoding(coding.into()));
-        }
-        let length = response.content_length.and_then(|length| usize::try_from(length).ok());
-        if let Some(length) = length {
-            if length > source.max_bytes() {
-                return Err(crate::memory::PageError::TooLarge(source.max_bytes()).into());
-            }
+        let format = format_of(response.content_type.as_deref());
+        let mut body = Body::new(response, budget)?;
+        if let Some(length) = body.len() {
+            announced(length, source)?;
             // Half as much again for the index, and a block for each of its tables.
             budget.correct(blocks_for(length.saturating_add(length / 2)).saturating_add(4));
         }
-        let content_type = response.content_type.as_deref().unwrap_or_default();
-        let openmetrics = content_type.starts_with("application/openmetrics-text");
-        let format = if openmetrics { Format::OpenMetrics } else { Format::Text };
-        let mut writer = PageWriter::new(budget.clone(), source.max_bytes());
-        let mut indexer = Indexer::new(format, source.watch(), source.families(), budget)?;
+        let indexer = Indexer::new(format, source.watch(), source.families(), budget)?;
+        let mut intake = Intake::new(source, format, indexer, budget);
         loop {
-            let n = response.read(writer.spare()?).await?;
+            let n = body.read(intake.spare()?).await?;
             if n == 0 {
-                break;
+                return intake.page(source).await;
             }
-            writer.advance(n)?;
-            while indexer.advance(writer.complete())? {
-                yield_now().await;
-            }
+            intake.received(n).await?;
         }
-        let text = writer.finish()?;
-        while indexer.advance(text.blocks())? {
-            yield_now().await;
-        }
-        Ok(indexer.finish(text)?)
     }
+}
+
+/// The format that a Content-Type names: what is not OpenMetrics is read as text.
+pub(super) fn format_of(content_type: Option<&str>) -> Format {
+    let openmetrics = content_type.is_some_and(|it| it.starts_with("application/openmetrics-text"));
+    if openmetrics { Format::OpenMetrics } else { Format::Text }
+}
+
+/// Refuses a page that says it is longer than it may be.
+pub(super) fn announced(length: usize, source: &Source) -> Result<(), ScrapeError> {
+    if length > source.max_bytes() {
+        return Err(PageError::TooLarge(source.max_bytes()).into());
+    }
+    Ok(())
 }

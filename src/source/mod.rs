@@ -3,24 +3,31 @@
 //! A [`Source`] is what the configuration says of it together with a [`State`] that outlives
 //! reloads: what it took last time, what became of its scrapes, and the page it keeps.
 
+mod body;
 pub mod discover;
 mod error;
 mod file;
 pub mod flight;
 mod http;
+mod intake;
 mod own;
+mod params;
+mod pass;
+mod schedule;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use smol::{LocalExecutor, Timer};
+use smol::{LocalExecutor, Task, Timer};
 
 pub use self::error::{FileFault, FileName, ScrapeError};
-use self::flight::Flight;
+use self::flight::{Flight, Flights};
 pub use self::own::{own_page, own_text};
+pub use self::params::Params;
+pub use self::pass::{Passed, Stream, Terms, Told};
 use crate::config;
-use crate::exposition::{Page, Watch};
+use crate::exposition::{Page, Scrubber, Watch};
 use crate::http::fetch::Client;
 use crate::memory::{Budget, Pool, blocks_for};
 use crate::telemetry::log::Chain;
@@ -46,11 +53,18 @@ pub struct Source {
     kind: Kind,
     timeout: Option<Duration>,
     cache: Option<Duration>,
+    every: Option<config::Every>,
+    verify: bool,
+    on_malformed: config::OnMalformed,
     labels: Vec<(Box<str>, Box<str>)>,
     max_bytes: usize,
     families: usize,
     watch: Watch,
     state: Rc<State>,
+    /// Which of the configurations of `state` this is.
+    epoch: u32,
+    /// Fetches it every so often, until dropped.
+    schedule: RefCell<Option<Task<()>>>,
 }
 
 /// How a source is reached.
@@ -66,14 +80,24 @@ pub struct State {
     pub stats: SourceStats,
     /// Blocks that its page and index took last time; 0 before the first.
     expected: Cell<usize>,
-    /// The page that `cache` keeps.
+    /// The same for a page that was handed on as it came.
+    expected_passed: Cell<usize>,
+    /// The page that `cache` or `every` keeps.
     kept: RefCell<Option<Rc<Page>>>,
+    /// Ends the time of the kept page.
+    expiry: RefCell<Option<Task<()>>>,
     /// Who reads its FIFO.
     turn: file::Turn,
     /// Its last fetch took what cannot be had a second time.
     consumed: Cell<bool>,
-    /// The fetch under way that others may share.
-    flight: RefCell<Option<std::rc::Weak<Flight<Fetched>>>>,
+    /// The fetches under way that others may share, by the parameters they were given.
+    flights: Flights<Params, Fetched>,
+    /// Counts the configurations of the source that differ.
+    epoch: Cell<u32>,
+    /// When `every` wants the next fetch.
+    due: Cell<Option<Instant>>,
+    /// Why the last fetch that `every` wanted failed, if it did.
+    failed: RefCell<Option<Rc<ScrapeError>>>,
 }
 
 /// What one fetch gives to all who share it.
@@ -97,22 +121,31 @@ impl Source {
             kind,
             timeout: plan.timeout,
             cache: plan.cache,
+            every: plan.every,
+            verify: plan.verify,
+            on_malformed: plan.on_malformed,
             labels: plan.labels.clone(),
             max_bytes: plan.max_bytes,
             families,
             watch,
+            epoch: state.epoch.get(),
             state,
+            schedule: RefCell::default(),
         })
     }
 
-    /// What a source that takes this one's place remembers; the kept page only if it is the `same`.
+    /// What a source that takes this one's place remembers; what it keeps only if it is the `same`.
     #[must_use]
     pub fn hand_over(&self, same: bool) -> Rc<State> {
+        let state = &self.state;
         if !same {
-            self.state.kept.replace(None);
-            self.state.flight.replace(None);
+            state.epoch.set(state.epoch.get().wrapping_add(1));
+            state.kept.replace(None);
+            state.flights.forget();
+            state.due.set(None);
+            state.failed.replace(None);
         }
-        Rc::clone(&self.state)
+        Rc::clone(state)
     }
 
     /// Its name in the configuration.
@@ -132,13 +165,29 @@ impl Source {
         &self.state.stats
     }
 
+    /// Those of `params` that this source has use for.
+    #[must_use]
+    pub fn heeded(&self, params: &Params) -> Params {
+        match &self.kind {
+            Kind::Http(_) => params.clone(),
+            Kind::File(_) => Params::default(),
+        }
+    }
+
     /// Blocks that a scrape is to be granted, and whether that is a guess: the most there may be.
     /// None where a kept page, or the one being fetched, will do.
     #[must_use]
-    pub fn expects(&self) -> (usize, bool) {
-        if self.state.kept.borrow().is_some() || self.under_way().is_some() {
+    pub fn expects(&self, params: &Params) -> (usize, bool) {
+        let params = self.heeded(params);
+        let kept = params.is_empty() && self.state.kept.borrow().is_some();
+        if kept || self.state.flights.under_way(&params).is_some() {
             return (0, false);
         }
+        self.needs()
+    }
+
+    /// The same whatever is kept or being fetched.
+    fn needs(&self) -> (usize, bool) {
         let known = match (&self.kind, self.state.expected.get()) {
             (Kind::File(file), 0) => file.expects(),
             (Kind::Http(_), 0) => None,
@@ -147,15 +196,8 @@ impl Source {
         known.map_or((blocks_for(self.max_bytes), true), |blocks| (blocks, false))
     }
 
-    /// Remembers that the blocks were not enough: next time it asks for twice as many. A scrape that
-    /// was granted next to nothing, since a kept page seemed to do, makes nobody ask for less.
-    fn wants_more(&self, had: usize) {
-        let twice = had.max(1).saturating_mul(2);
-        self.state.expected.set(twice.max(self.state.expected.get()));
-    }
-
     /// Fetches the page by `deadline`, paid for by `budget`, or hands out the one that is kept or
-    /// being fetched.
+    /// being fetched. The source is given those of `params` that it has use for.
     ///
     /// # Errors
     ///
@@ -165,30 +207,27 @@ impl Source {
         self: &Rc<Self>,
         engine: &Rc<Engine>,
         budget: Budget,
-        deadline: Instant,
+        (params, deadline): (&Params, Instant),
     ) -> Fetched {
+        let params = self.heeded(params);
+        let keeps = params.is_empty() && self.keeps_for().is_some();
         // What is read from a FIFO is there only once, so all who ask share it.
-        if self.cache.is_none() && !matches!(self.kind, Kind::File(_)) {
-            return self.fetch(engine, budget, deadline).await.map_err(Rc::new);
+        if !keeps && !matches!(self.kind, Kind::File(_)) {
+            return self.fetch(engine, budget, (&params, deadline)).await.map_err(Rc::new);
         }
-        if let Some(page) = self.state.kept.borrow().as_ref() {
+        if keeps && let Some(page) = self.state.kept.borrow().as_ref() {
             return Ok(Rc::clone(page));
         }
-        let shared = self.under_way().filter(|flight| flight.serves(deadline));
-        let flight = shared.unwrap_or_else(|| {
-            let (source, engine) = (Rc::clone(self), Rc::clone(engine));
-            let executor = Rc::clone(&engine);
-            let flight = Flight::start(&executor.executor, deadline, async move {
-                let fetched = source.fetch(&engine, budget, deadline).await;
-                let kept = |page| match source.cache {
-                    Some(keep_for) => source.keep(&engine, page, keep_for),
-                    None => page,
-                };
-                fetched.map(kept).map_err(Rc::new)
-            });
-            self.state.flight.replace(Some(Rc::downgrade(&flight)));
-            flight
-        });
+        // One under way for `every` will do, however long it takes; else the last one failed.
+        let scheduled = self.every.filter(|_| keeps);
+        let flight = scheduled.and_then(|_| self.state.flights.under_way(&params));
+        if scheduled.is_some()
+            && flight.is_none()
+            && let Some(error) = self.state.failed.borrow().as_ref()
+        {
+            return Err(Rc::clone(error));
+        }
+        let flight = flight.unwrap_or_else(|| self.fly(engine, budget, (params, deadline)));
         let start = Instant::now();
         let late = async {
             Timer::at(deadline).await;
@@ -197,33 +236,64 @@ impl Source {
         smol::future::or(flight.result(), late).await
     }
 
-    /// The fetch that others can share.
-    fn under_way(&self) -> Option<Rc<Flight<Fetched>>> {
-        let flight = self.state.flight.borrow().as_ref().and_then(std::rc::Weak::upgrade);
-        flight.filter(|flight| !flight.is_done())
+    /// Joins the fetch with these parameters that is under way, or starts one. What it gives is kept
+    /// where the source keeps pages.
+    fn fly(
+        self: &Rc<Self>,
+        engine: &Rc<Engine>,
+        budget: Budget,
+        (params, deadline): (Params, Instant),
+    ) -> Rc<Flight<Fetched>> {
+        self.state.flights.share(params.clone(), deadline, || {
+            let (source, for_work) = (Rc::clone(self), Rc::clone(engine));
+            Flight::start(&engine.executor, deadline, async move {
+                let page = source.fetch(&for_work, budget, (&params, deadline)).await?;
+                match source.keeps_for().filter(|_| params.is_empty()) {
+                    Some(keep_for) => Ok(source.keep(&for_work, page, keep_for)?),
+                    None => Ok(page),
+                }
+            })
+        })
+    }
+
+    /// For how long its pages are kept.
+    fn keeps_for(&self) -> Option<Duration> {
+        self.every.map(|every| every.max_age).or(self.cache)
     }
 
     /// Keeps `page` for the scrapes that come within `keep_for`, if there is room for kept pages.
-    fn keep(self: &Rc<Self>, engine: &Rc<Engine>, page: Rc<Page>, keep_for: Duration) -> Rc<Page> {
-        let mut page = page;
+    ///
+    /// # Errors
+    ///
+    /// [`ScrapeError::NotKept`] where the page is of use only to those who come later.
+    fn keep(
+        &self,
+        engine: &Engine,
+        mut page: Rc<Page>,
+        keep_for: Duration,
+    ) -> Result<Rc<Page>, ScrapeError> {
+        if self.epoch != self.state.epoch.get() {
+            return Ok(page);
+        }
         let allowed = Rc::get_mut(&mut page).is_some_and(Page::keep);
+        if !allowed && self.every.is_some() {
+            self.note(Duration::ZERO, Err(&ScrapeError::NotKept));
+            return Err(ScrapeError::NotKept);
+        }
         if !allowed {
             log::warn!("source \"{}\": cannot keep its page: limits.kept is used up", self.name);
-            return page;
+            return Ok(page);
         }
         self.state.kept.replace(Some(Rc::clone(&page)));
-        let kept = Rc::downgrade(&page);
         let state = Rc::downgrade(&self.state);
         let expiry = async move {
             Timer::after(keep_for).await;
-            let Some(state) = state.upgrade() else { return };
-            let same = |page: &Rc<Page>| Rc::downgrade(page).ptr_eq(&kept);
-            if state.kept.borrow().as_ref().is_some_and(same) {
+            if let Some(state) = state.upgrade() {
                 state.kept.replace(None);
             }
         };
-        engine.executor.spawn(expiry).detach();
-        page
+        self.state.expiry.replace(Some(engine.executor.spawn(expiry)));
+        Ok(page)
     }
 
     /// Fetches the page, whatever is kept, and takes down how that went.
@@ -231,34 +301,35 @@ impl Source {
         &self,
         engine: &Engine,
         budget: Budget,
-        deadline: Instant,
+        (params, deadline): (&Params, Instant),
     ) -> Result<Rc<Page>, ScrapeError> {
         let start = Instant::now();
-        let own = self.timeout.and_then(|timeout| start.checked_add(timeout));
-        let deadline = own.map_or(deadline, |own| own.min(deadline));
-        let fetched = self.ask(engine, &budget, deadline).await;
-        let granted = budget.granted();
-        budget.settle();
-        match &fetched {
-            Ok(_) => self.state.expected.set(budget.peak().max(1)),
-            Err(ScrapeError::Memory) => self.wants_more(granted),
-            Err(_) => {}
-        }
-        if !matches!(fetched, Err(ScrapeError::Memory)) {
-            self.take_down(start.elapsed(), &fetched);
-        }
+        let deadline = self.own_deadline(start, deadline);
+        let fetched = self.ask(engine, &budget, (params, deadline)).await;
+        settle(&budget, &self.state.expected, fetched.as_ref().err());
+        let seen = fetched.as_ref().map(|page| (Some(page.samples()), page.text().len()));
+        self.take_down(start.elapsed(), seen);
         fetched.map(Rc::new)
     }
 
-    /// Whether a scrape for which there was no memory can be tried again: not where a FIFO was read.
+    /// `deadline`, or the source's own if that comes first.
+    fn own_deadline(&self, start: Instant, deadline: Instant) -> Instant {
+        let own = self.timeout.and_then(|timeout| start.checked_add(timeout));
+        own.map_or(deadline, |own| own.min(deadline))
+    }
+
+    /// Whether a scrape with `params` for which there was no memory can be tried again: not where a
+    /// FIFO was read, or parameters may have made the source do something.
     #[must_use]
-    pub fn is_repeatable(&self) -> bool {
-        !self.state.consumed.get() || self.state.kept.borrow().is_some()
+    pub fn is_repeatable(&self, params: &Params) -> bool {
+        let params = self.heeded(params);
+        let kept = self.state.kept.borrow().is_some();
+        params.is_empty() && (!self.state.consumed.get() || kept)
     }
 
     /// Counts a scrape for which there was no memory, and which is not tried again.
     pub fn gave_up(&self) {
-        self.take_down(Duration::ZERO, &Err(ScrapeError::Memory));
+        self.note(Duration::ZERO, Err(&ScrapeError::Memory));
     }
 
     /// Asks for the page, and takes nothing down.
@@ -266,37 +337,54 @@ impl Source {
         &self,
         engine: &Engine,
         budget: &Budget,
-        deadline: Instant,
+        (params, deadline): (&Params, Instant),
     ) -> Result<Page, ScrapeError> {
-        let start = Instant::now();
-        let late = async {
-            Timer::at(deadline).await;
-            Err(ScrapeError::Timeout(deadline.saturating_duration_since(start)))
-        };
         let work = async {
             match &self.kind {
                 // Large, and one allocation beside a whole exchange is nothing.
-                Kind::Http(http) => Box::pin(http.fetch(self, engine, budget, deadline)).await,
+                Kind::Http(http) => {
+                    Box::pin(http.fetch(self, engine, budget, (params, deadline))).await
+                }
                 Kind::File(file) => Box::pin(file.fetch(self, engine, budget)).await,
             }
         };
-        smol::future::or(work, late).await
+        within(deadline, work).await
     }
 
-    /// Counts a scrape, and logs it where it ended otherwise than the one before.
-    fn take_down(&self, took: Duration, fetched: &Result<Page, ScrapeError>) {
-        let failure = fetched.as_ref().err().map(ScrapeError::reason);
-        let (samples, bytes) =
-            fetched.as_ref().map_or((0, 0), |page| (page.samples(), page.text().len()));
+    /// Takes down how a fetch went, unless there was no memory for it: it may be tried again.
+    fn take_down(&self, took: Duration, seen: Result<Seen, &ScrapeError>) {
+        if !seen.is_err_and(ScrapeError::is_memory) {
+            self.note(took, seen);
+        }
+    }
+
+    /// Counts a fetch, and logs it where it ended otherwise than the one before.
+    fn note(&self, took: Duration, seen: Result<Seen, &ScrapeError>) {
+        let failure = seen.err().map(ScrapeError::reason);
+        let (samples, bytes) = seen.unwrap_or((Some(0), 0));
         let scrape = Scrape { at: Instant::now(), took, samples, bytes, failure };
-        log::debug!("source \"{}\": {samples} samples, {bytes} bytes in {took:?}", self.name);
+        log::debug!("source \"{}\": {bytes} bytes in {took:?}", self.name);
         let before = self.state.stats.record(scrape).map(|before| before.failure);
-        match fetched {
+        match seen {
             Err(error) if before != Some(failure) => {
                 log::warn!("source \"{}\": {:#}", self.name, Chain(error));
             }
             Ok(_) if before.flatten().is_some() => log::info!("source \"{}\": up again", self.name),
             _ => {}
+        }
+    }
+
+    /// Takes down what a page has lost to `on_malformed: drop_line`, and logs it when that changes.
+    fn dropped(&self, scrubber: &Scrubber) {
+        let lines = scrubber.dropped();
+        let before = self.state.stats.dropped(lines);
+        if let Some((line, column, fault)) = scrubber.first()
+            && before == 0
+        {
+            log::warn!(
+                "source \"{}\": malformed lines dropped: {lines}, the first: line {line}:{column}: {fault}",
+                self.name,
+            );
         }
     }
 
@@ -316,4 +404,36 @@ impl Source {
     pub(crate) const fn watch(&self) -> &Watch {
         &self.watch
     }
+}
+
+/// What a fetch gave: samples, where they were counted, and bytes.
+type Seen = (Option<usize>, usize);
+
+/// Gives back what a fetch did not use, and remembers in `expected` what the next one needs: what
+/// this one took or, where there was too little, twice as much. A scrape that was granted next to
+/// nothing, since a kept page seemed to do, makes nobody ask for less.
+fn settle(budget: &Budget, expected: &Cell<usize>, error: Option<&ScrapeError>) {
+    let granted = budget.granted();
+    budget.settle();
+    match error {
+        None => expected.set(budget.peak().max(1)),
+        Some(ScrapeError::Memory) => {
+            let twice = granted.max(1).saturating_mul(2);
+            expected.set(twice.max(expected.get()));
+        }
+        Some(_) => {}
+    }
+}
+
+/// Does `work` until `deadline`.
+async fn within<T>(
+    deadline: Instant,
+    work: impl Future<Output = Result<T, ScrapeError>>,
+) -> Result<T, ScrapeError> {
+    let start = Instant::now();
+    let late = async {
+        Timer::at(deadline).await;
+        Err(ScrapeError::Timeout(deadline.saturating_duration_since(start)))
+    };
+    smol::future::or(work, late).await
 }

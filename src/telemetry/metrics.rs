@@ -21,6 +21,9 @@ pub struct SourceStats {
     last: Cell<Option<Scrape>>,
     last_success: Cell<Option<Instant>>,
     failures: RefCell<heapless::LinearMap<&'static str, u32, REASONS>>,
+    /// Lines lost to `on_malformed: drop_line`, in all and on the last page.
+    dropped: Cell<u64>,
+    dropped_last: Cell<usize>,
     /// Of a source that reads files: when each was last written.
     files: RefCell<Vec<FileTime>>,
 }
@@ -41,8 +44,8 @@ pub struct Scrape {
     pub at: Instant,
     /// How long it took.
     pub took: Duration,
-    /// Samples on the page; 0 if it failed.
-    pub samples: usize,
+    /// Samples on the page; 0 if it failed, none where it was handed on unread.
+    pub samples: Option<usize>,
     /// Bytes of the page; 0 if it failed.
     pub bytes: usize,
     /// Why it failed: one word, as `reason` of `fanin_source_failures_total`.
@@ -62,6 +65,12 @@ impl SourceStats {
             }
         }
         self.last.replace(Some(scrape))
+    }
+
+    /// Counts the malformed lines that the last page lost. Returns how many the one before did.
+    pub fn dropped(&self, lines: usize) -> usize {
+        add(&self.dropped, u64::try_from(lines).unwrap_or(u64::MAX));
+        self.dropped_last.replace(lines)
     }
 
     /// Takes down the files that the last scrape found.
@@ -265,7 +274,8 @@ impl Metrics {
         }
         page.family("fanin_source_samples", "gauge", "Samples on the source's last page.")?;
         for (source, scrape) in scraped() {
-            page.sample("fanin_source_samples", &[("source", source)], scrape.samples)?;
+            let Some(samples) = scrape.samples else { continue };
+            page.sample("fanin_source_samples", &[("source", source)], samples)?;
         }
         page.family("fanin_source_bytes", "gauge", "Bytes of the source's last page.")?;
         for (source, scrape) in scraped() {
@@ -389,10 +399,10 @@ mod tests {
         let (metrics, node) = (Metrics::default(), SourceStats::default());
         node.found(vec![FileTime { path: "a.prom".into(), mtime: 1.5 }]);
         let (at, took) = (Instant::now(), Duration::from_millis(250));
-        let failed = Scrape { at, took, samples: 0, bytes: 0, failure: Some("timeout") };
+        let failed = Scrape { at, took, samples: Some(0), bytes: 0, failure: Some("timeout") };
         assert_eq!(node.record(failed), None);
         assert_eq!(
-            node.record(Scrape { samples: 7, bytes: 99, failure: None, ..failed }),
+            node.record(Scrape { samples: Some(7), bytes: 99, failure: None, ..failed }),
             Some(failed)
         );
         let (server, route) = (Rc::from("tcp://[::1]:1"), Rc::from("/metrics"));

@@ -13,8 +13,10 @@ pub struct Reply {
     pub status: u16,
     /// Header fields as they came, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body without its framing.
+    /// The body without its framing; empty for one in a content coding.
     pub body: String,
+    /// The same as it came.
+    pub bytes: Vec<u8>,
 }
 
 impl Reply {
@@ -47,10 +49,13 @@ pub fn read(wire: &mut impl BufRead, bodiless: bool) -> Result<Reply, String> {
         }
         headers.push(read_field(&text)?);
     }
-    let mut reply = Reply { status, headers, body: String::new() };
+    let mut reply = Reply { status, headers, body: String::new(), bytes: Vec::new() };
     if !bodiless && !(100..200).contains(&status) && status != 204 && status != 304 {
-        let body = read_body(wire, &reply)?;
-        reply.body = String::from_utf8(body).map_err(|fault| format!("body: {fault}"))?;
+        reply.bytes = read_body(wire, &reply)?;
+        if reply.header("content-encoding").is_none() {
+            let body = String::from_utf8(reply.bytes.clone());
+            reply.body = body.map_err(|fault| format!("body: {fault}"))?;
+        }
     }
     Ok(reply)
 }

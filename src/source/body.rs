@@ -1,0 +1,107 @@
+//! The body of an exporter's answer, inflated where it came compressed.
+
+use smol::future::yield_now;
+
+use super::ScrapeError;
+use crate::http::gzip::Inflater;
+use crate::http::response::Response;
+use crate::limits::INFLATER_BLOCKS;
+use crate::memory::{Block, Budget, Full, Lease};
+
+/// Whether `coding` is gzip, by either of its names.
+pub(super) fn is_gzip(coding: &str) -> bool {
+    coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip")
+}
+
+/// Inflates, and pays for what that takes.
+pub(super) struct Inflating {
+    inflater: Inflater,
+    _lease: Lease,
+}
+
+impl Inflating {
+    pub(super) fn new(budget: &Budget) -> Result<Self, Full> {
+        let lease = budget.leases(INFLATER_BLOCKS)?;
+        Ok(Self { inflater: Inflater::new(), _lease: lease })
+    }
+
+    /// Inflates from the front of `input` to the front of `out`; returns how much of each was used.
+    /// `ended` tells that nothing comes behind `input`.
+    pub(super) fn decode(
+        &mut self,
+        input: &[u8],
+        ended: bool,
+        out: &mut [u8],
+    ) -> Result<(usize, usize), ScrapeError> {
+        let progress = self.inflater.decode(input, ended, out).map_err(ScrapeError::Gzip)?;
+        Ok((progress.used, progress.made))
+    }
+}
+
+/// A body, read as it was meant.
+pub(super) struct Body {
+    response: Response,
+    compressed: Option<Compressed>,
+}
+
+/// What is left to inflate.
+struct Compressed {
+    inflating: Inflating,
+    input: Block,
+    /// Bytes of `input` that are inflated.
+    used: usize,
+    ended: bool,
+}
+
+impl Body {
+    /// The body of `response`, whose coding is one that is understood.
+    ///
+    /// # Errors
+    ///
+    /// [`ScrapeError::Encoding`] for another coding, [`ScrapeError::Memory`] where inflating it
+    /// costs more than there is.
+    pub(super) fn new(response: Response, budget: &Budget) -> Result<Self, ScrapeError> {
+        let compressed = match response.content_encoding.as_deref() {
+            None => None,
+            Some(coding) if coding.eq_ignore_ascii_case("identity") => None,
+            Some(coding) if is_gzip(coding) => Some(Compressed {
+                inflating: Inflating::new(budget)?,
+                input: budget.block()?,
+                used: 0,
+                ended: false,
+            }),
+            Some(coding) => return Err(ScrapeError::Encoding(coding.into())),
+        };
+        Ok(Self { response, compressed })
+    }
+
+    /// Bytes that the page will have, where the exporter has said so.
+    pub(super) fn len(&self) -> Option<usize> {
+        let length = self.response.content_length.filter(|_| self.compressed.is_none());
+        length.and_then(|length| usize::try_from(length).ok())
+    }
+
+    /// Reads some of it to the front of `out`, which must not be empty; 0 at its end.
+    pub(super) async fn read(&mut self, out: &mut [u8]) -> Result<usize, ScrapeError> {
+        let Self { response, compressed } = self;
+        let Some(Compressed { inflating, input, used, ended }) = compressed else {
+            return Ok(response.read(out).await?);
+        };
+        loop {
+            let rest = input.filled().get(*used..).unwrap_or_default();
+            let (taken, made) = inflating.decode(rest, *ended, out)?;
+            *used = used.saturating_add(taken);
+            if made > 0 || *ended {
+                return Ok(made);
+            }
+            if *used >= input.filled().len() {
+                input.truncate(0);
+                *used = 0;
+                let n = response.read(input.spare()).await?;
+                *ended = n == 0;
+                input.advance(n);
+            }
+            yield_now().await;
+        }
+    }
+}

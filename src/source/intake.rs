@@ -1,0 +1,135 @@
+//! A page on its way in: bytes as they come, in blocks of whole lines, each of them lexed while the
+//! next one fills.
+//!
+//! The blocks are the writer's until the page is whole. Where the source may lose malformed lines,
+//! they are gone before anything else looks at a block.
+
+use smol::future::yield_now;
+
+use super::{ScrapeError, Source};
+use crate::config::OnMalformed;
+use crate::exposition::{Checker, Format, IndexError, Indexer, Page, Scrubber};
+use crate::memory::{Block, Budget, PageError, PageWriter, Text};
+
+/// What looks at the lines of a page.
+pub(super) trait Judge {
+    /// Looks at the next of `blocks`, all of the page so far that are complete; whether there was
+    /// one.
+    fn advance(&mut self, blocks: &[Block]) -> Result<bool, IndexError>;
+}
+
+impl Judge for Indexer<'_> {
+    fn advance(&mut self, blocks: &[Block]) -> Result<bool, IndexError> {
+        Indexer::advance(self, blocks)
+    }
+}
+
+/// Checks lines, and keeps nothing of them.
+pub(super) struct Checking {
+    checker: Checker,
+    /// Blocks done.
+    done: usize,
+}
+
+impl Checking {
+    pub(super) fn new(format: Format) -> Self {
+        Self { checker: Checker::new(format), done: 0 }
+    }
+}
+
+impl Judge for Checking {
+    fn advance(&mut self, blocks: &[Block]) -> Result<bool, IndexError> {
+        let Some(block) = blocks.get(self.done) else { return Ok(false) };
+        self.done = self.done.saturating_add(1);
+        self.checker.block(block.filled()).map(|()| true)
+    }
+}
+
+/// A page that is being received.
+pub(super) struct Intake<J> {
+    writer: PageWriter,
+    scrubbing: Scrubbing,
+    judge: J,
+}
+
+impl<J: Judge> Intake<J> {
+    /// A page of `source` in `format`, looked at by `judge`.
+    pub(super) fn new(source: &Source, format: Format, judge: J, budget: &Budget) -> Self {
+        let writer = PageWriter::new(budget.clone(), source.max_bytes());
+        Self { writer, scrubbing: Scrubbing::new(source, format), judge }
+    }
+
+    /// Room for the next read.
+    pub(super) fn spare(&mut self) -> Result<&mut [u8], PageError> {
+        self.writer.spare()
+    }
+
+    /// Counts `n` bytes of [`Intake::spare`] as received, and looks at the blocks that are complete.
+    pub(super) async fn received(&mut self, n: usize) -> Result<(), ScrapeError> {
+        self.writer.advance(n)?;
+        self.scrubbing.scrub(self.writer.complete_mut()).await;
+        while self.judge.advance(self.writer.complete())? {
+            yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Ends the page and looks at the rest of it.
+    pub(super) async fn finish(self, source: &Source) -> Result<(Text, J), ScrapeError> {
+        let Self { writer, mut scrubbing, mut judge } = self;
+        let mut text = writer.finish()?;
+        scrubbing.scrub(text.blocks_mut()).await;
+        scrubbing.tell(source);
+        while judge.advance(text.blocks())? {
+            yield_now().await;
+        }
+        Ok((text, judge))
+    }
+}
+
+impl Intake<Indexer<'_>> {
+    /// The page, indexed.
+    pub(super) async fn page(self, source: &Source) -> Result<Page, ScrapeError> {
+        let (text, indexer) = self.finish(source).await?;
+        Ok(indexer.finish(text)?)
+    }
+}
+
+impl Intake<Checking> {
+    /// The page's text, checked, and how many samples it has.
+    pub(super) async fn text(self, source: &Source) -> Result<(Text, usize), ScrapeError> {
+        let (text, checking) = self.finish(source).await?;
+        Ok((text, checking.checker.finish()?))
+    }
+}
+
+/// Takes malformed lines out of a page's blocks, where its source says so.
+pub(super) struct Scrubbing {
+    scrubber: Option<Scrubber>,
+    /// Blocks done.
+    done: usize,
+}
+
+impl Scrubbing {
+    pub(super) fn new(source: &Source, format: Format) -> Self {
+        let drops = source.on_malformed == OnMalformed::DropLine;
+        Self { scrubber: drops.then(|| Scrubber::new(format)), done: 0 }
+    }
+
+    /// Does so in those of `blocks`, all of the page so far, that are new.
+    pub(super) async fn scrub(&mut self, blocks: &mut [Block]) {
+        let Some(scrubber) = &mut self.scrubber else { return };
+        for block in blocks.get_mut(self.done..).unwrap_or_default() {
+            scrubber.block(block);
+            self.done = self.done.saturating_add(1);
+            yield_now().await;
+        }
+    }
+
+    /// Takes down what was dropped of the whole page.
+    pub(super) fn tell(&self, source: &Source) {
+        if let Some(scrubber) = &self.scrubber {
+            source.dropped(scrubber);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Pages that are kept: `cache`, and `every`, which fetches on its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::common::exporter::{TEXT, ok, reply};
+use crate::common::{Exporter, Gate, Setup, page};
+
+/// Answers with how often it was asked, or with 500 while told to.
+fn counting(fails: &Arc<AtomicBool>) -> Exporter {
+    let fails = fails.clone();
+    let asked = Arc::new(AtomicUsize::new(0));
+    Exporter::talking(move |conversation| {
+        while conversation.request().is_some() {
+            let n = asked.fetch_add(1, Ordering::Relaxed) + 1;
+            if fails.load(Ordering::Relaxed) {
+                conversation.send(&reply("500 Oh", &[], "oh\n"));
+            } else {
+                conversation.send(&ok(TEXT, &format!("asked   {n}\n")));
+            }
+        }
+    })
+}
+
+fn never() -> Arc<AtomicBool> {
+    Arc::new(AtomicBool::new(false))
+}
+
+#[test]
+fn a_cached_page_serves_merges_and_proxies() {
+    let exporter = counting(&never());
+    let daemon = Setup::new()
+        .source_with("m", &exporter, "cache: 1h")
+        .route("/proxy", "{proxy: m}")
+        .route("/merged", "{merge: m}")
+        .start();
+    for _ in 0..3 {
+        assert_eq!(daemon.get("/proxy?module=m").body, "asked   1\n");
+        assert_eq!(page::value(&daemon.get("/merged").body, "asked", &[]), Some(1.0));
+    }
+    assert_eq!(daemon.get("/proxy?module=m&x=y").body, "asked   2\n", "another question");
+    assert_eq!(daemon.get("/proxy?module=m").body, "asked   1\n");
+    assert_eq!(daemon.own("fanin_source_scrapes_total", &[("source", "m")]), Some(2.0));
+}
+
+/// Fetched before anybody asks, and again and again; who scrapes costs the exporter nothing.
+#[test]
+fn every_fetches_on_its_own() {
+    let exporter = counting(&never());
+    let daemon = Setup::new()
+        .source_with("m", &exporter, "every: 200ms, max_age: 1h")
+        .route("/proxy", "{proxy: {sources: m, default: m}}")
+        .route("/merged", "{merge: m}")
+        .start();
+    exporter.wait_for_requests(3);
+    let fetched = page::value(&daemon.get("/proxy").body, "asked", &[]).unwrap();
+    assert!(fetched >= 2.0, "{fetched}");
+    assert!(page::value(&daemon.get("/merged").body, "asked", &[]) >= Some(fetched));
+}
+
+/// The first to ask waits for the first fetch.
+#[test]
+fn who_comes_before_the_first_page_waits_for_it() {
+    let gate = Gate::new();
+    let exporter = Exporter::behind(&gate, "up 1\n");
+    let daemon = Setup::new()
+        .source_with("m", &exporter, "every: 1h")
+        .route("/merged", "{merge: m}")
+        .start();
+    exporter.wait_for_requests(1);
+    let mut connection = daemon.connect();
+    connection.ask("/merged");
+    let late = daemon.get_with("/merged", &[("X-Prometheus-Scrape-Timeout-Seconds", "0.2")]);
+    assert_eq!(late.status, 503, "{}", late.body);
+    gate.open();
+    assert_eq!(page::value(&connection.reply().body, "up", &[]), Some(1.0));
+    assert_eq!(exporter.requests(), 1);
+}
+
+/// While fetches fail the page before them is served, but not for longer than `max_age`.
+#[test]
+fn a_page_outlives_failures_until_it_is_too_old() {
+    let fails = never();
+    let exporter = counting(&fails);
+    let daemon = Setup::new()
+        .source_with("m", &exporter, "every: 100ms, max_age: 2s")
+        .route("/proxy", "{proxy: {sources: m, default: m}}")
+        .start();
+    daemon.until("a page", || daemon.get("/proxy").status == 200);
+    fails.store(true, Ordering::Relaxed);
+    let down = || daemon.own("fanin_source_up", &[("source", "m")]) == Some(0.0);
+    daemon.until("a failure", down);
+    assert_eq!(daemon.get("/proxy").status, 200, "it is still good");
+    daemon.until("its end", || daemon.get("/proxy").status == 502);
+    assert_eq!(daemon.get("/proxy").body, "source \"m\": answered 500 instead of 200\n");
+    fails.store(false, Ordering::Relaxed);
+    daemon.until("a page again", || daemon.get("/proxy").status == 200);
+}
+
+/// A reload neither fetches what did not change, nor serves what did.
+#[test]
+fn a_schedule_lives_on_over_a_reload() {
+    let (one, other) = (counting(&never()), counting(&never()));
+    let setup = |exporter: &Exporter, route: &str| {
+        Setup::new().source_with("m", exporter, "every: 1h").route(route, "{merge: m}")
+    };
+    let daemon = setup(&one, "/merged").start();
+    daemon.until("a page", || daemon.get("/merged").status == 200);
+    daemon.rewrite(&setup(&one, "/other"));
+    daemon.reload();
+    daemon.until("the reload", || daemon.get("/other").status == 200);
+    assert_eq!(one.requests(), 1);
+    daemon.rewrite(&setup(&other, "/third"));
+    daemon.reload();
+    other.wait_for_requests(1);
+    daemon.until("the other's page", || daemon.get("/third").status == 200);
+    assert_eq!((one.requests(), other.requests()), (1, 1));
+}
+
+/// What is fetched to be kept and cannot be is a failure that says so.
+#[test]
+fn a_page_that_cannot_be_kept_is_a_failure() {
+    let exporter = counting(&never());
+    let daemon = Setup::new()
+        .source_with("m", &exporter, "every: 1h")
+        .limit("kept: 0")
+        .route("/proxy", "{proxy: {sources: m, default: m}}")
+        .start();
+    exporter.wait_for_requests(1);
+    daemon.until("the failure", || daemon.get("/proxy").status == 503);
+    let told = "source \"m\": limits.kept has no room left for its page\n";
+    assert_eq!(daemon.get("/proxy").body, told);
+}
