@@ -19,6 +19,7 @@ mod indexer;
 mod label;
 mod lexer;
 mod line;
+mod lines;
 pub mod lint;
 mod merge;
 mod number;
@@ -26,6 +27,7 @@ mod page;
 mod pairs;
 mod scan;
 mod watch;
+mod word;
 
 pub use emit::Emitter;
 pub use fault::Fault;
