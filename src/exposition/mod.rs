@@ -11,6 +11,7 @@
 //! touched again when they are copied into the reply, and nowhere else. No I/O here; everything
 //! that grows counts against a [`Budget`](crate::memory::Budget).
 
+mod check;
 mod class;
 mod emit;
 mod family;
@@ -29,6 +30,7 @@ mod scan;
 mod watch;
 mod word;
 
+pub use check::Checker;
 pub use emit::Emitter;
 pub use fault::Fault;
 pub use indexer::{IndexError, Indexer};
@@ -38,5 +40,7 @@ pub use merge::{Conflicts, Merge, Merged, Part};
 pub use page::Page;
 pub use watch::Watch;
 
+#[cfg(test)]
+mod mutants;
 #[cfg(test)]
 mod tests;
