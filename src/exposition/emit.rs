@@ -292,7 +292,7 @@ fn write_line(
     let block = block_of(part, run);
     let page = &part.page;
     let lexer = Lexer { format: page.format(), watch: None };
-    let Ok((Line::Sample(sample), next)) = lexer.line(block, start, b"") else {
+    let Ok((Line::Sample(sample), next)) = lexer.single(block, start) else {
         // The indexer has lexed this very line: it is a sample.
         return Ok((block.len(), 0));
     };

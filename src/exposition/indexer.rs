@@ -10,8 +10,9 @@ use foldhash::fast::RandomState;
 
 use super::fault::{Fault, Malformed};
 use super::label::escape_name;
-use super::lexer::{Lexer, check_bytes};
+use super::lexer::{Before, Lexer, check_bytes};
 use super::line::{Format, Kind, Line, Note, Sample, Span};
+use super::lines::Lines;
 use super::page::{Index, Name, Page, Run, Spot};
 use super::watch::Watch;
 use crate::limits::RUNS;
@@ -72,11 +73,7 @@ pub struct Indexer<'w> {
     hasher: RandomState,
     /// Blocks done.
     done: usize,
-    /// Lines before the block under way.
-    lines: usize,
-    /// The name of the sample before.
-    last: u16,
-    eof: bool,
+    lines: Lines,
 }
 
 impl<'w> Indexer<'w> {
@@ -102,9 +99,7 @@ impl<'w> Indexer<'w> {
             heads: vec![NONE; HEADS],
             hasher: RandomState::default(),
             done: 0,
-            lines: 0,
-            last: NONE,
-            eof: false,
+            lines: Lines::new(format),
         })
     }
 
@@ -117,7 +112,7 @@ impl<'w> Indexer<'w> {
     pub fn advance(&mut self, blocks: &[Block]) -> Result<bool, IndexError> {
         let Some(block) = blocks.get(self.done) else { return Ok(false) };
         let bytes = block.filled();
-        check_bytes(bytes).map_err(|fault| self.malformed(bytes, fault))?;
+        check_bytes(bytes).map_err(|fault| self.lines.malformed(bytes, fault))?;
         self.block(blocks, bytes)?;
         self.done = self.done.saturating_add(1);
         Ok(true)
@@ -129,24 +124,9 @@ impl<'w> Indexer<'w> {
     ///
     /// [`Fault::NoEof`] where OpenMetrics wants its last line.
     pub fn finish(self, text: Text) -> Result<Page, IndexError> {
+        self.lines.finish()?;
         let format = self.lexer.format;
-        if format == Format::OpenMetrics && !self.eof {
-            let line = self.lines.saturating_add(1);
-            return Err(IndexError::Malformed { line, column: 1, fault: Fault::NoEof });
-        }
         Ok(Page { text, index: self.index, format, budget: self.budget, kept: None })
-    }
-
-    /// Where in the page `fault` is.
-    fn malformed(&self, bytes: &[u8], Malformed { at, fault }: Malformed) -> IndexError {
-        let before = bytes.get(..at).unwrap_or_default();
-        let newlines = memchr::memchr_iter(b'\n', before).count();
-        let line_start = memchr::memrchr(b'\n', before).map_or(0, |lf| lf.saturating_add(1));
-        IndexError::Malformed {
-            line: self.lines.saturating_add(newlines).saturating_add(1),
-            column: at.saturating_sub(line_start).saturating_add(1),
-            fault,
-        }
     }
 
     fn block(&mut self, blocks: &[Block], bytes: &[u8]) -> Result<(), IndexError> {
@@ -154,13 +134,14 @@ impl<'w> Indexer<'w> {
         let mut lines = 0_usize;
         let mut samples = 0_usize;
         let mut run: Option<OpenRun> = None;
-        let mut expected: &[u8] = self.last_name(blocks);
+        let mut current: &[u8] = b"";
+        let mut before = Before::default();
         while at < bytes.len() {
-            let lexed = self.lexer.line(bytes, at, expected);
-            let (line, next) = lexed.map_err(|fault| self.malformed(bytes, fault))?;
+            let lexed = self.lexer.line(bytes, at, &mut before);
+            let (line, next) = lexed.map_err(|fault| self.lines.malformed(bytes, fault))?;
             lines = lines.saturating_add(1);
-            if self.eof {
-                return Err(self.malformed(bytes, Malformed { at, fault: Fault::AfterEof }));
+            if self.lines.ended() {
+                return Err(self.lines.malformed(bytes, Malformed { at, fault: Fault::AfterEof }));
             }
             match line {
                 Line::Sample(sample) => {
@@ -169,12 +150,12 @@ impl<'w> Indexer<'w> {
                     let plain = !(sample.irregular || sample.watched);
                     let odd = sample.odd_le || sample.odd_quantile || !plain;
                     match &mut run {
-                        Some(open) if open.plain == plain && name == expected && !odd => {}
+                        Some(open) if open.plain == plain && name == current && !odd => {}
                         _ => {
                             self.close(run.take(), at)?;
                             let number = self.sampled(blocks, name, &sample)?;
                             run = Some(OpenRun { start: at, name: number, plain });
-                            expected = name;
+                            current = name;
                         }
                     }
                 }
@@ -186,14 +167,9 @@ impl<'w> Indexer<'w> {
             at = next;
         }
         self.close(run, at)?;
-        self.lines = self.lines.saturating_add(lines);
+        self.lines.pass(lines);
         self.index.samples = self.index.samples.saturating_add(samples);
         Ok(())
-    }
-
-    fn last_name<'a>(&self, blocks: &'a [Block]) -> &'a [u8] {
-        let spot = self.index.names.get(self.last.into()).map(|name| name.written);
-        spot.filter(|spot| !spot.made).map(|spot| spot.place.of(blocks)).unwrap_or_default()
     }
 
     /// Ends the run under way before the line at `end`.
@@ -216,7 +192,6 @@ impl<'w> Indexer<'w> {
     ) -> Result<u16, IndexError> {
         let span = sample.name;
         let number = self.number(blocks, name, span, sample.quoted)?;
-        self.last = number;
         self.index.watched |= sample.watched;
         self.index.quoted |= sample.quoted || sample.quoted_label;
         if let Some(entry) = self.index.names.get_mut(number.into()) {
@@ -231,7 +206,7 @@ impl<'w> Indexer<'w> {
         match note {
             Note::Comment => Ok(()),
             Note::Eof => {
-                self.eof = true;
+                self.lines.end();
                 Ok(())
             }
             Note::Help { name, quoted, text } => {

@@ -15,14 +15,14 @@
 //! Not here: what a name means (indexer.rs) and the rules of good style (lint.rs).
 
 use super::class::{
-    BLANK, LABEL, LABEL_START, NAME, NAME_START, TOKEN_STOP, is, is_metric_name, skip_blanks,
+    BLANK, LABEL, LABEL_START, NAME_START, TOKEN_STOP, is, is_metric_name, skip_blanks,
 };
 use super::fault::{Fault, Lexed, Malformed, fail};
 use super::line::{Format, Kind, Line, Note, Sample, Span};
 use super::number::{is_float, is_millis, millis_of_seconds, plain_float};
 use super::pairs::Pairs;
-use super::scan::{closing_quote, expected_name, label_value, quoted_name, separator, token};
-use super::watch::{Watch, fingerprint};
+use super::scan::{closing_quote, label_value, name_end, quoted_name, repeats, separator, token};
+use super::watch::{SPECIAL, Watch, fingerprint};
 use crate::limits::LABELS;
 
 /// Lexes lines of one page.
@@ -34,6 +34,35 @@ pub(super) struct Lexer<'w> {
     pub watch: Option<&'w Watch>,
 }
 
+/// What the lines before tell of the next one: the name that it probably has, and the labels with
+/// which it probably begins. What was read once need only be compared, and most lines repeat a good
+/// part of the one before. Good for one block.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Before {
+    /// The last name that needs no quotes, of a sample or of a comment that announces one.
+    name: Span,
+    /// Where the last label of that sample begins, if the line begins with the name and nothing
+    /// between is out of the ordinary; else 0.
+    last: usize,
+    /// The labels before that one.
+    seen: Seen,
+}
+
+/// The labels of a sample so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// Their fingerprints.
+    prints: u64,
+    /// How many there are.
+    count: usize,
+}
+
+impl Before {
+    const fn named(name: Span) -> Self {
+        Self { name, last: 0, seen: Seen { prints: 0, count: 0 } }
+    }
+}
+
 impl Lexer<'_> {
     const TEXT: Self = Self { format: Format::Text, watch: None };
 }
@@ -43,47 +72,80 @@ impl Lexer<'_> {
 #[expect(clippy::arithmetic_side_effects, reason = "positions stay within a block")]
 impl Lexer<'_> {
     /// The line of `block` that begins at `at`, and where the next one begins. `block` holds whole
-    /// lines: its last byte is a line feed. `expected` is a guess at the sample's name (usually the
-    /// one before), which saves looking at each of its bytes.
+    /// lines: its last byte is a line feed. `before` goes from line to line.
     ///
     /// # Errors
     ///
     /// [`Malformed`] says what no such line can have, and where.
-    #[inline]
-    pub(super) fn line(&self, block: &[u8], at: usize, expected: &[u8]) -> Lexed<(Line, usize)> {
-        let mut end = expected_name(block, at, expected);
-        if end == at && is(block[at], NAME_START) {
-            while is(block[end], NAME) {
-                end += 1;
-            }
-        }
+    #[inline(always)]
+    pub(super) fn line(
+        &self,
+        block: &[u8],
+        at: usize,
+        before: &mut Before,
+    ) -> Lexed<(Line, usize)> {
+        let known = before.name;
+        let mut end = at + (known.end - known.start);
         let mut sample = Sample { name: Span { start: at, end }, ..Sample::default() };
-        let value = match block[end] {
-            b'{' if end > at => self.labels(block, end + 1, &mut sample)?,
-            b' ' if end > at && !matches!(block[end + 1], b'{' | b' ' | b'\t') => end + 1,
-            _ => return self.odd_line(block, at),
+        let value = if before.last > 0 && repeats(block, at, known.start, before.last) {
+            let last = at + (before.last - known.start);
+            *before = Before { name: sample.name, last: 0, seen: before.seen };
+            sample.labels.start = end + 1;
+            self.labels(block, last, &mut sample, before)?
+        } else {
+            let same = known.end > 0 && repeats(block, at, known.start, known.end);
+            if same || is(block[at], NAME_START) {
+                end = name_end(block, if same { end } else { at });
+            } else {
+                end = at;
+            }
+            match block[end] {
+                b'{' if end > at => {
+                    sample.name.end = end;
+                    *before = Before::named(sample.name);
+                    sample.labels.start = end + 1;
+                    self.labels(block, end + 1, &mut sample, before)?
+                }
+                b' ' if end > at && !matches!(block[end + 1], b'{' | b' ' | b'\t') => {
+                    sample.name.end = end;
+                    *before = Before::named(sample.name);
+                    end + 1
+                }
+                _ => return self.odd_line(block, at, before),
+            }
         };
         let next = self.value(block, value, &mut sample)?;
         Ok((Line::Sample(sample), next))
     }
 
+    /// As [`Lexer::line`], of a line on its own.
+    pub(super) fn single(&self, block: &[u8], at: usize) -> Lexed<(Line, usize)> {
+        self.line(block, at, &mut Before::default())
+    }
+
     /// A line that does not begin with a name and a brace or a space.
-    fn odd_line(&self, block: &[u8], at: usize) -> Lexed<(Line, usize)> {
+    #[inline(never)]
+    fn odd_line(&self, block: &[u8], at: usize, before: &mut Before) -> Lexed<(Line, usize)> {
         let start = skip_blanks(block, at);
-        if let Some(note) = self.note(block, start) {
-            return note.map(|(note, end)| (Line::Note(note), end));
+        if let Some(note) = self.note(block, start, before.name) {
+            let (note, next) = note?;
+            if let Note::Help { name, quoted: false, .. } | Note::Type { name, quoted: false, .. } =
+                note
+            {
+                *before = Before::named(name);
+            }
+            return Ok((Line::Note(note), next));
         }
         let mut sample = Sample { irregular: true, ..Sample::default() };
         let mut end = start;
         if is(block[start], NAME_START) {
-            while is(block[end], NAME) {
-                end += 1;
-            }
+            end = name_end(block, start);
             sample.name = Span { start, end };
         }
         let mut value = skip_blanks(block, end);
         if block[value] == b'{' {
-            value = self.labels(block, value + 1, &mut sample)?;
+            sample.labels.start = value + 1;
+            value = self.labels(block, value + 1, &mut sample, &mut Before::default())?;
         } else if end == start {
             let markup = block[start] == b'<';
             return fail(start, if markup { Fault::Markup } else { Fault::Start });
@@ -92,12 +154,17 @@ impl Lexer<'_> {
         Ok((Line::Sample(sample), next))
     }
 
-    /// The labels; `at` is the byte after the opening brace. Returns where the value may begin.
-    #[inline]
-    fn labels(&self, block: &[u8], mut at: usize, sample: &mut Sample) -> Lexed<usize> {
-        sample.labels.start = at;
-        let mut seen = 0_u64;
-        let mut count = 0_usize;
+    /// The labels from `at` on, which those of `before` precede. Returns where the value may begin.
+    #[inline(never)]
+    fn labels(
+        &self,
+        block: &[u8],
+        mut at: usize,
+        sample: &mut Sample,
+        before: &mut Before,
+    ) -> Lexed<usize> {
+        let mut seen = before.seen;
+        let mut last = at;
         loop {
             let start = at;
             let name = match block[at] {
@@ -123,55 +190,71 @@ impl Lexer<'_> {
                 }
             };
             let value = label_value(block, at, &mut sample.irregular)?;
-            count += 1;
-            seen = self.check_label(block, sample, (name, value), (seen, count))?;
+            (last, before.seen) = (start, seen);
+            self.check_label(block, sample, (name, value), &mut seen)?;
             at = separator(block, value.end + 1)?;
         }
         sample.labels.end = at;
         if sample.name.end == 0 {
             return fail(at, Fault::Name);
         }
+        if !sample.is_odd() {
+            before.last = last;
+        }
         Ok(at + 1)
     }
 
-    /// Checks a label against those before it (`seen`: their fingerprints; `count`: how many, this
-    /// one included) and notes what is special about it. Returns the fingerprints with its own.
-    #[inline]
+    /// Checks a label against those `seen` before it, notes what is special about it, and counts it.
+    #[inline(always)]
     fn check_label(
         &self,
         block: &[u8],
         sample: &mut Sample,
         (name, value): (Span, Span),
-        (seen, count): (u64, usize),
-    ) -> Lexed<u64> {
+        seen: &mut Seen,
+    ) -> Lexed<()> {
         let text = &block[name.start..name.end];
         let print = fingerprint(text);
-        if seen & print != 0 {
+        if seen.prints & print != 0 {
             let before = &block[sample.labels.start..name.start];
             if Pairs::new(before).any(|pair| pair.name == text) {
                 return fail(name.start, Fault::RepeatedLabel);
             }
         }
-        if count > LABELS {
+        seen.prints |= print;
+        seen.count += 1;
+        if seen.count > LABELS {
             return fail(name.start, Fault::TooManyLabels);
         }
-        if let Some(watch) = self.watch
-            && watch.mask & print != 0
-        {
-            sample.watched |= watch.has(text);
+        if SPECIAL & print != 0 || self.watch.is_some_and(|watch| watch.mask & print != 0) {
+            self.special_label(block, sample, name, value)?;
         }
+        Ok(())
+    }
+
+    /// Notes that a label is one of those that mean something, if it is.
+    #[inline(never)]
+    fn special_label(
+        &self,
+        block: &[u8],
+        sample: &mut Sample,
+        name: Span,
+        value: Span,
+    ) -> Lexed<()> {
+        let text = &block[name.start..name.end];
+        sample.watched |= self.watch.is_some_and(|watch| watch.has(text));
         match text {
             b"le" => sample.odd_le |= !is_float(value.of(block)),
             b"quantile" => sample.odd_quantile |= !is_float(value.of(block)),
             b"__name__" => return fail(name.start, Fault::ReservedLabel),
             _ => {}
         }
-        Ok(seen | print)
+        Ok(())
     }
 
     /// The value and what follows it; `at` is where it begins, or blanks before it. Returns where
     /// the next line begins.
-    #[inline]
+    #[inline(always)]
     fn value(&self, block: &[u8], at: usize, sample: &mut Sample) -> Lexed<usize> {
         let start = if is(block[at], BLANK) { skip_blanks(block, at) } else { at };
         let end = match plain_float(&block[start..]) {
@@ -235,7 +318,9 @@ impl Lexer<'_> {
             return fail(at, Fault::Exemplar);
         }
         let mut exemplar = Sample { name: Span { start: at, end: at + 1 }, ..Sample::default() };
-        let value = skip_blanks(block, self.labels(block, at + 1, &mut exemplar)?);
+        exemplar.labels.start = at + 1;
+        let labels = self.labels(block, at + 1, &mut exemplar, &mut Before::default())?;
+        let value = skip_blanks(block, labels);
         let mut end = token(block, value);
         if !is_float(&block[value..end]) {
             return fail(value, Fault::Exemplar);
@@ -252,8 +337,8 @@ impl Lexer<'_> {
     }
 
     /// A line of blanks or one that begins with `#`, and where the next begins; `None` if the line
-    /// must be a sample. `at` is its first byte that is no blank.
-    fn note(&self, block: &[u8], at: usize) -> Option<Lexed<(Note, usize)>> {
+    /// must be a sample. `at` is its first byte that is no blank; `known` is the name before.
+    fn note(&self, block: &[u8], at: usize, known: Span) -> Option<Lexed<(Note, usize)>> {
         let line_end = at + memchr::memchr(b'\n', &block[at..])?;
         let next = line_end + 1;
         let end =
@@ -263,6 +348,19 @@ impl Lexer<'_> {
         }
         if block[at] != b'#' {
             return None;
+        }
+        // As nearly all of them begin.
+        let usual = match &block[at..end] {
+            line if line.starts_with(b"# HELP ") => Some(false),
+            line if line.starts_with(b"# TYPE ") => Some(true),
+            _ => None,
+        };
+        if let Some(is_type) = usual {
+            let start = skip_blanks(block, at + b"# HELP ".len());
+            if start < end {
+                let meta = self.meta(block, Span { start, end }, is_type, known);
+                return Some(meta.map(|note| (note, next)));
+            }
         }
         let text = skip_blanks(block, at + 1);
         let word = &block[text..token(block, text)];
@@ -274,11 +372,12 @@ impl Lexer<'_> {
             return Some(Ok((Note::Comment, next)));
         }
         let is_type = word == b"TYPE";
-        Some(self.meta(block, Span { start: arguments, end }, is_type).map(|note| (note, next)))
+        let rest = Span { start: arguments, end };
+        Some(self.meta(block, rest, is_type, known).map(|note| (note, next)))
     }
 
     /// What follows `# HELP ` or `# TYPE `: a name, quoted or not, and a text or a type.
-    fn meta(&self, block: &[u8], rest: Span, is_type: bool) -> Lexed<Note> {
+    fn meta(&self, block: &[u8], rest: Span, is_type: bool, known: Span) -> Lexed<Note> {
         let (name, quoted, end) = match rest.of(block) {
             [b'"', ..] => {
                 let mut odd = false;
@@ -289,14 +388,14 @@ impl Lexer<'_> {
                 (Span { start: rest.start + 1, end }, true, end + 1)
             }
             _ => {
-                let mut end = rest.start;
-                while is(block[end], NAME) {
-                    end += 1;
-                }
+                let same = repeats(block, rest.start, known.start, known.end);
+                let known = rest.start + (known.end - known.start);
+                let end = if same { name_end(block, known) } else { name_end(block, rest.start) };
                 (Span { start: rest.start, end }, false, end)
             }
         };
-        let bare = is_metric_name(name.of(block));
+        let bare =
+            if quoted { is_metric_name(name.of(block)) } else { is(block[name.start], NAME_START) };
         let ended = end >= rest.end || is(block[end], BLANK);
         if !ended || name.start == name.end || !(bare || quoted) {
             return fail(rest.start, Fault::MetaName);
@@ -320,12 +419,16 @@ impl Lexer<'_> {
 ///
 /// [`Fault::Nul`] or [`Fault::Utf8`] at the first offending byte outside a plain comment.
 pub(super) fn check_bytes(block: &[u8]) -> Result<(), Malformed> {
-    if memchr::memchr(0, block).is_none() && str::from_utf8(block).is_ok() {
+    let text = block.is_ascii() || str::from_utf8(block).is_ok();
+    if text && memchr::memchr(0, block).is_none() {
         return Ok(());
     }
     let mut at = 0_usize;
     for line in block.split_inclusive(|&b| b == b'\n') {
-        if !matches!(Lexer::TEXT.note(line, skip_blanks(line, 0)), Some(Ok((Note::Comment, _)))) {
+        if !matches!(
+            Lexer::TEXT.note(line, skip_blanks(line, 0), Span::default()),
+            Some(Ok((Note::Comment, _)))
+        ) {
             if let Some(nul) = memchr::memchr(0, line) {
                 return Err(Malformed { at: at.saturating_add(nul), fault: Fault::Nul });
             }

@@ -136,6 +136,19 @@ pub(super) struct Sample {
     pub odd_quantile: bool,
 }
 
+impl Sample {
+    /// Whether it has any peculiarity.
+    #[inline]
+    pub(super) const fn is_odd(&self) -> bool {
+        self.quoted
+            || self.quoted_label
+            || self.irregular
+            || self.watched
+            || self.odd_le
+            || self.odd_quantile
+    }
+}
+
 /// The line that begins at a given byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Line {

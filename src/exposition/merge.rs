@@ -348,7 +348,7 @@ impl Seen {
 /// A line as it leaves, lexed.
 fn lexed(line: &[u8]) -> Option<Sample> {
     let lexer = Lexer { format: Format::Text, watch: None };
-    match lexer.line(line, 0, b"") {
+    match lexer.single(line, 0) {
         Ok((Line::Sample(sample), _)) => Some(sample),
         _ => None,
     }

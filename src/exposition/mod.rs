@@ -20,6 +20,7 @@ mod indexer;
 mod label;
 mod lexer;
 mod line;
+mod lines;
 pub mod lint;
 mod merge;
 mod number;
@@ -28,6 +29,7 @@ mod pairs;
 mod scan;
 mod scrub;
 mod watch;
+mod word;
 
 pub use check::Checker;
 pub use emit::Emitter;
@@ -40,5 +42,7 @@ pub use page::Page;
 pub use scrub::Scrubber;
 pub use watch::Watch;
 
+#[cfg(test)]
+mod mutants;
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ pub enum BadNumber {
 /// Whether `text`, whole, is a sample value.
 #[must_use]
 pub(super) fn is_float(text: &[u8]) -> bool {
-    plain_float(text) == Some(text.len()) || float(text).is_ok()
+    plain_float(text) == Some(text.len()) || text == b"+Inf" || float(text).is_ok()
 }
 
 /// Length of the plain decimal number that `text` begins with: digits, perhaps a sign, a fraction

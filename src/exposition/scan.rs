@@ -7,16 +7,30 @@
 #![expect(clippy::indexing_slicing, reason = "every scan stops at the line feed that ends a block")]
 #![expect(clippy::arithmetic_side_effects, reason = "positions stay within a block")]
 
-use super::class::{QUOTE_STOP, TOKEN_STOP, is, is_label_name, is_metric_name, skip_blanks};
+use super::class::{NAME, QUOTE_STOP, TOKEN_STOP, is, is_label_name, is_metric_name, skip_blanks};
 use super::fault::{Fault, Lexed, fail};
 use super::line::{Sample, Span};
+use super::word::{below, first, not_name, repeat};
 
-/// The end of `expected` if the line that begins at `at` begins with that name, else `at`.
+/// Whether what begins at `at` is the same as what stands from `start` to `end`.
+#[inline(always)]
+pub(super) fn repeats(block: &[u8], at: usize, start: usize, end: usize) -> bool {
+    block.get(at..at + (end - start)) == Some(&block[start..end])
+}
+
+/// The end of the metric's name that goes on at `at`.
 #[inline]
-pub(super) fn expected_name(block: &[u8], at: usize, expected: &[u8]) -> usize {
-    let end = at.saturating_add(expected.len());
-    let same = block.get(at..end) == Some(expected) && matches!(block.get(end), Some(b'{' | b' '));
-    if same { end } else { at }
+pub(super) fn name_end(block: &[u8], mut at: usize) -> usize {
+    while let Some(&bytes) = block[at..].first_chunk() {
+        match not_name(u64::from_le_bytes(bytes)) {
+            0 => at += 8,
+            stops => return at + first(stops),
+        }
+    }
+    while is(block[at], NAME) {
+        at += 1;
+    }
+    at
 }
 
 /// The end of the token that begins at `at`: the next blank or line end.
@@ -30,29 +44,50 @@ pub(super) fn token(block: &[u8], mut at: usize) -> usize {
 
 /// The closing quote of the string that opens at `at`. `odd` is set by an escape that the format
 /// does not have: Prometheus reads such a backslash as itself, and so do we.
-#[inline]
+#[inline(always)]
 pub(super) fn closing_quote(block: &[u8], at: usize, odd: &mut bool) -> Lexed<usize> {
     let mut end = at + 1;
     loop {
-        while !is(block[end], QUOTE_STOP) {
-            end += 1;
+        if let Some(&bytes) = block[end..].first_chunk() {
+            let word = u64::from_le_bytes(bytes);
+            // With its second bit turned, a quote is the first byte after the control characters.
+            let stops = below(word ^ repeat(2), b' ' + 1) | below(word ^ repeat(b'\\'), 1);
+            if stops == 0 {
+                end += 8;
+                continue;
+            }
+            end += first(stops);
+        } else {
+            while !is(block[end], QUOTE_STOP) {
+                end += 1;
+            }
         }
-        match block[end] {
-            b'"' => return Ok(end),
-            b'\n' => return fail(at, Fault::ClosingQuote),
-            _ => match block[end + 1] {
-                b'\\' | b'"' | b'n' => end += 2,
-                _ => {
-                    *odd = true;
-                    end += 1;
-                }
-            },
+        if block[end] == b'"' {
+            return Ok(end);
         }
+        end = within_quotes(block, at, end, odd)?;
+    }
+}
+
+/// What else than an ordinary byte may stand within the quotes that open at `at`; returns what
+/// comes after it.
+#[cold]
+fn within_quotes(block: &[u8], at: usize, end: usize, odd: &mut bool) -> Lexed<usize> {
+    match block[end] {
+        b'\n' => fail(at, Fault::ClosingQuote),
+        b'\\' => match block[end + 1] {
+            b'\\' | b'"' | b'n' => Ok(end + 2),
+            _ => {
+                *odd = true;
+                Ok(end + 1)
+            }
+        },
+        _ => Ok(end + 1),
     }
 }
 
 /// The text between the quotes of a label's value; `at` is the byte after the label's name.
-#[inline]
+#[inline(always)]
 pub(super) fn label_value(block: &[u8], mut at: usize, odd: &mut bool) -> Lexed<Span> {
     if block[at] != b'=' {
         at = skip_blanks(block, at);

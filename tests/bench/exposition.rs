@@ -1,7 +1,7 @@
 //! How fast pages are lexed and merged: `cargo bench`.
 //!
 //! Each number is the best of many rounds, in bytes of input per second. With `--once CASE PAGE` a
-//! case (`load`, `lex`, `merge`) runs exactly once over a page, so that `valgrind --tool=callgrind`
+//! case (`load`, `check`, `lex`, `merge`) runs exactly once over a page, so that `valgrind --tool=callgrind`
 //! can count its instructions; those of `load` are to be taken off.
 #![allow(
     missing_docs,
@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use fanin::exposition::{
-    Emitter, Format, Indexer, Labels, Merge, Names, OnConflict, Page, Part, Watch,
+    Checker, Emitter, Format, Indexer, Labels, Merge, Names, OnConflict, Page, Part, Watch,
 };
 use fanin::limits::BLOCK;
 use fanin::memory::{Budget, PageWriter, Pool, Text};
@@ -33,8 +33,8 @@ fn main() {
         return;
     }
     println!(
-        "{:<28} {:>9} {:>7} {:>10} {:>12}",
-        "page", "bytes", "lines", "lex MB/s", "merge MB/s"
+        "{:<28} {:>9} {:>7} {:>12} {:>10} {:>12}",
+        "page", "bytes", "lines", "check MB/s", "lex MB/s", "merge MB/s"
     );
     let names = ["node_exporter", "prometheus", "pushgateway", "exporter_exporter", "generated"];
     let pages = names.map(page_named);
@@ -47,8 +47,8 @@ fn main() {
 fn measure(name: &str, pages: &[&[u8]]) {
     let bytes: usize = pages.iter().map(|page| page.len()).sum();
     let lines = pages.iter().flat_map(|page| page.iter()).filter(|&&b| b == b'\n').count();
-    let [lex, merge] = ["lex", "merge"].map(|case| best(case, pages, bytes));
-    println!("{name:<28} {bytes:>9} {lines:>7} {lex:>10.0} {merge:>12.0}");
+    let [check, lex, merge] = ["check", "lex", "merge"].map(|case| best(case, pages, bytes));
+    println!("{name:<28} {bytes:>9} {lines:>7} {check:>12.0} {lex:>10.0} {merge:>12.0}");
 }
 
 /// Megabytes per second of the best of many rounds.
@@ -61,14 +61,20 @@ fn best(case: &str, pages: &[&[u8]], bytes: usize) -> f64 {
     bytes as f64 / best.as_secs_f64() / 1e6
 }
 
-/// Loads the pages into blocks, as a socket would, and times what is done with them then: `lex`
-/// checks and indexes them, `merge` also writes them as one page with a label on each sample.
+/// Loads the pages into blocks, as a socket would, and times what is done with them then: `check`
+/// only checks them, `lex` checks and indexes them, `merge` also writes them as one page with a label on each sample.
 fn run_once(case: &str, pages: &[&[u8]]) -> Duration {
     let pool = Pool::new(64 << 20, 0);
     let budget = pool.reserve();
     let texts: Vec<Text> = pages.iter().map(|page| load(page, &budget)).collect();
     let start = Instant::now();
     if case == "load" {
+        return start.elapsed();
+    }
+    if case == "check" {
+        for text in &texts {
+            black_box(check(text));
+        }
         return start.elapsed();
     }
     let pages: Vec<_> = texts.into_iter().map(|text| index(text, &budget)).collect();
@@ -82,6 +88,14 @@ fn load(page: &[u8], budget: &Budget) -> Text {
     let mut writer = PageWriter::new(budget.clone(), page.len());
     writer.write(page).unwrap();
     writer.finish().unwrap()
+}
+
+fn check(text: &Text) -> usize {
+    let mut checker = Checker::new(Format::Text);
+    for block in text.blocks() {
+        checker.block(block.filled()).unwrap();
+    }
+    checker.finish().unwrap()
 }
 
 fn index(text: Text, budget: &Budget) -> Rc<Page> {
