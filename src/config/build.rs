@@ -8,6 +8,7 @@ use super::address::Listen;
 use super::at::At;
 use super::error::Fault;
 use super::file::{File, LimitsFile, ListenFile, MergeFile, MergeKeys, RouteFile, ServerFile};
+use super::folder::Folders;
 use super::near::{DidYouMean, nearest};
 use super::network::Network;
 use super::plan::{Limits, Member, Merge, Outlet, Plan, Route, Server, Source};
@@ -34,6 +35,11 @@ impl<'a> Context<'a> {
     /// Where relative paths start.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// For another file, with the same environment.
+    pub(super) fn of_file(&self, path: &Path) -> Self {
+        Self::new(path, self.env)
     }
 
     /// The value itself, or what `${NAME}` stands for.
@@ -72,15 +78,16 @@ fn is_env_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// The whole plan.
-pub(super) fn plan(file: &File, context: &Context<'_>) -> Result<Plan, Fault> {
+/// The whole plan; `folders` are those of `sources_dir`.
+pub(super) fn plan(file: &File, folders: &Folders, context: &Context<'_>) -> Result<Plan, Fault> {
     let limits = limits_of(file.limits.as_ref(), context)?;
     let none = Named::default();
     let named = file.sources.as_ref().unwrap_or(&none);
     let mut sources = source::sources(named, limits.body, context)?;
+    sources.extend(folders.sources(limits.body, context)?);
     let servers = servers(file, &sources, context)?;
     let own_labels = spread_labels(&servers, &mut sources)?;
-    Ok(Plan { servers, sources, own_labels, limits })
+    Ok(Plan { servers, sources, own_labels, limits, passed_over: folders.passed_over.clone() })
 }
 
 /// `limits`, each judged, then held against each other.
@@ -184,7 +191,7 @@ fn servers(file: &File, sources: &[Source], context: &Context<'_>) -> Result<Vec
 }
 
 /// Refuses an empty list.
-fn at_least_one(at: &At<'_>, seen: usize, what: &str) -> Result<(), Fault> {
+pub(super) fn at_least_one(at: &At<'_>, seen: usize, what: &str) -> Result<(), Fault> {
     if seen == 0 { Err(Fault::rule(at, format_args!("{what} is missing"))) } else { Ok(()) }
 }
 
@@ -252,7 +259,10 @@ fn networks(
 }
 
 /// A value that may be a list, as a list with the place of each.
-fn each<'a, T>(at: &'a At<'a>, values: Option<&'a OneOrMany<T>>) -> Vec<(At<'a>, &'a T)> {
+pub(super) fn each<'a, T>(
+    at: &'a At<'a>,
+    values: Option<&'a OneOrMany<T>>,
+) -> Vec<(At<'a>, &'a T)> {
     match values {
         None => Vec::new(),
         Some(OneOrMany::One(one)) => vec![(*at, one)],
