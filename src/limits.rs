@@ -123,6 +123,13 @@ pub const SECRET: usize = 4 * 1024;
 /// Sources of a configuration.
 pub const SOURCES: usize = 256;
 
+/// Folders that sources are dropped into.
+pub const SOURCE_FOLDERS: usize = 16;
+
+/// Entries of such a folder, whatever they are: as many as there may be sources, and one leftover
+/// of a package manager or an editor for each.
+pub const FOLDER_ENTRIES: usize = 2 * SOURCES;
+
 /// Servers of a configuration.
 pub const SERVERS: usize = 16;
 

@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::fs::Permissions;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -225,8 +225,8 @@ impl Runtime {
             }
         }
         self.doors.replace(doors);
-        for source in plan.unused() {
-            log::warn!("source \"{}\" is in no route", source.name);
+        for warning in plan.warnings() {
+            log::warn!("{warning}");
         }
         self.apply_limits(&plan);
         for source in &sources {
@@ -351,13 +351,17 @@ impl Runtime {
 
     /// What went wrong, for one who asked over HTTP: where our files are is not told.
     fn without_paths(&self, error: &LoadError) -> String {
-        let text = Chain(error).to_string();
-        let file = self.origin.file.as_ref();
-        let folder = file.and_then(|file| file.parent()).and_then(|folder| folder.to_str());
-        match folder.filter(|folder| !folder.is_empty()) {
-            Some(folder) => text.replace(&format!("{folder}/"), ""),
-            None => text,
-        }
+        let named = match error {
+            LoadError::Config(error) => error.files(),
+            _ => &[],
+        };
+        // Below the main file's folder, what is left is as the configuration has it.
+        let elsewhere = named.iter().filter(|file| file.is_absolute());
+        let folders = self.origin.file.iter().chain(elsewhere).filter_map(|file| file.parent());
+        folders
+            .filter_map(Path::to_str)
+            .filter(|folder| !folder.is_empty())
+            .fold(Chain(error).to_string(), |text, folder| text.replace(&format!("{folder}/"), ""))
     }
 }
 

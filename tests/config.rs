@@ -28,6 +28,7 @@ fn env(name: &str) -> Option<String> {
         "NODE_URL" => Some("http://10.0.0.7:9100/metrics".to_owned()),
         "TOKEN" => Some("from-the-environment".to_owned()),
         "FOUR" => Some("4s".to_owned()),
+        "NODES" => Some("dropped/nodes.d/".to_owned()),
         _ => None,
     }
 }
@@ -187,31 +188,33 @@ fn debug_output_holds_no_secret() {
     }
 }
 
+/// Faults with a secret near them, inside `http`. Each stands in braces and in lines of its own: `|`
+/// ends a line, `>` and `<` go one deeper and back.
+const SECRETS: [&str; 19] = [
+    "auth:>bearer_token: hunter2 hunter2<",
+    "auth:>bearer_token: hunter2|bearer_token_file: x<",
+    "auth:>basic:>user: me|password: \"hunter2\\n\"<<",
+    "auth:>basic:>user: \"me:\"|password: hunter2<<",
+    "auth:>basic:>password: \"hunter2${X}\"|user: me<<",
+    "headers:>X-Key: \"hunter2\\n\"<",
+    "headers:>X-Key: \"hunter2${X}\"<",
+    "headers:>X-Key: hunter2|X-KEY: hunter2<",
+    "headers:>X-Key: hunter2|X-Key: hunter2<",
+    "headers:>X-Key:>hunter2: hunter2<<",
+    "headers:>Authorization: hunter2<",
+    "headers:>Host: hunter2<",
+    "auth: hunter2",
+    "auth:>bearer_tokn: hunter2<",
+    "auth:>basic:>pasword: hunter2<<",
+    "auth:>basic: hunter2<",
+    "headers: hunter2",
+    "url: \"http://me:hunter2@host/\"",
+    "url: \"http://me:hunter2@host/\"|auth:>bearer_token_file: x<",
+];
+
 #[test]
 fn messages_hold_no_secret() {
-    // Each in braces and in lines of its own; `|` ends a line, `>` and `<` go one deeper and back.
-    let cases = [
-        "auth:>bearer_token: hunter2 hunter2<",
-        "auth:>bearer_token: hunter2|bearer_token_file: x<",
-        "auth:>basic:>user: me|password: \"hunter2\\n\"<<",
-        "auth:>basic:>user: \"me:\"|password: hunter2<<",
-        "auth:>basic:>password: \"hunter2${X}\"|user: me<<",
-        "headers:>X-Key: \"hunter2\\n\"<",
-        "headers:>X-Key: \"hunter2${X}\"<",
-        "headers:>X-Key: hunter2|X-KEY: hunter2<",
-        "headers:>X-Key: hunter2|X-Key: hunter2<",
-        "headers:>X-Key:>hunter2: hunter2<<",
-        "headers:>Authorization: hunter2<",
-        "headers:>Host: hunter2<",
-        "auth: hunter2",
-        "auth:>bearer_tokn: hunter2<",
-        "auth:>basic:>pasword: hunter2<<",
-        "auth:>basic: hunter2<",
-        "headers: hunter2",
-        "url: \"http://me:hunter2@host/\"",
-        "url: \"http://me:hunter2@host/\"|auth:>bearer_token_file: x<",
-    ];
-    for case in cases {
+    for case in SECRETS {
         for text in [in_braces(case), in_lines(case)] {
             let error = config::parse(&text, Path::new("fanin.yaml"), &env).unwrap_err();
             let (message, debug) = (format!("{error:#}"), format!("{error:?}"));
@@ -223,6 +226,29 @@ fn messages_hold_no_secret() {
             assert!(!debug.contains("hunter2"), "{text}: {debug}");
         }
     }
+}
+
+/// The same for a source that is a file of its own.
+#[test]
+fn messages_of_dropped_in_files_hold_no_secret() {
+    let folder = std::env::temp_dir().join(format!("fanin-dropped-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let main = format!("servers: [{{listen: tcp://:1}}]\nsources_dir: {}", folder.display());
+    for case in SECRETS {
+        let (braces, lines) = (in_braces(case), in_lines(case));
+        let source = braces.split_once("{a: ").unwrap().1.strip_suffix('}').unwrap();
+        let deeper = lines.split_once("  a:\n").unwrap().1;
+        for text in [source, deeper] {
+            fs::write(folder.join("a.yaml"), text).unwrap();
+            let error = config::parse(&main, Path::new("fanin.yaml"), &env).unwrap_err();
+            let (message, debug) = (format!("{error:#}"), format!("{error:?}"));
+            assert!(message.contains(": http."), "{text}: {message}");
+            let message = message.replace("http.headers.X-Key.hunter2", "");
+            assert!(!message.contains("hunter2"), "{text}: {message}");
+            assert!(!debug.contains("hunter2"), "{text}: {debug}");
+        }
+    }
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 /// The http source of `messages_hold_no_secret` on one line.
@@ -296,7 +322,7 @@ fn what_is_not_built_yet_says_so() {
     let source =
         kinds.into_iter().map(|key| (format!("sources: {{a: {{{key}}}}}"), "sources.a", key));
     let http = [("sources: {a: {http: {tls: {}}}}".to_owned(), "sources.a.http", "tls:")];
-    let root = ["pipes: []", "sources_dir: x"].into_iter().map(|key| (key.to_owned(), "", key));
+    let root = [("pipes: []".to_owned(), "", "pipes:")];
     let cases = routes.chain(merge).chain(server).chain(source).chain(http).chain(root);
     for (text, path, key) in cases {
         let key = key.split(':').next().unwrap();

@@ -15,8 +15,8 @@ pub(super) fn run(typed: &cli::Check) -> ExitCode {
             return USED_WRONGLY.into();
         }
     };
-    for source in plan.unused() {
-        cli::complain(format_args!("warning: source \"{}\" is in no route", source.name));
+    for warning in plan.warnings() {
+        cli::complain(format_args!("warning: {warning}"));
     }
     let routes: usize = plan.servers.iter().map(|server| server.routes.len()).sum();
     let said = cli::say(format_args!(

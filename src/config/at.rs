@@ -50,14 +50,19 @@ fn with(parent: &At<'_>, step: Step) -> Vec<Step> {
     steps
 }
 
-impl fmt::Display for At<'_> {
+/// Prints the way down from the root: `servers[1].routes./metrics`.
+pub(super) struct Way<'a>(pub(super) &'a [Step]);
+
+impl fmt::Display for Way<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            At::Root => Ok(()),
-            At::Key(At::Root, key) => write!(f, "{}", key.escape_debug()),
-            At::Key(parent, key) => write!(f, "{parent}.{}", key.escape_debug()),
-            At::Index(parent, index) => write!(f, "{parent}[{index}]"),
+        for (index, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Key(key) if index == 0 => write!(f, "{}", key.escape_debug())?,
+                Step::Key(key) => write!(f, ".{}", key.escape_debug())?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+            }
         }
+        Ok(())
     }
 }
 
@@ -72,8 +77,8 @@ mod tests {
         let routes = server.key("routes");
         let route = routes.key("/metrics");
 
-        assert_eq!(route.to_string(), "servers[1].routes./metrics");
-        assert_eq!(At::Root.to_string(), "");
+        assert_eq!(Way(&route.steps()).to_string(), "servers[1].routes./metrics");
+        assert_eq!(Way(&At::Root.steps()).to_string(), "");
         assert_eq!(server.steps(), [Step::Key("servers".to_owned()), Step::Index(1)]);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::at::{At, Step};
+use super::at::{At, Step, Way};
 use super::locate::{Part, Place, locate};
 
 /// Characters of the offending line that are shown.
@@ -26,8 +26,24 @@ pub enum ConfigError {
     TooLarge(PathBuf),
     /// The file is not UTF-8, from this byte on.
     NotUtf8(PathBuf, usize),
+    /// The source of this name stands in both files; one of them is of `sources_dir`.
+    Twice(Box<str>, Box<[PathBuf; 2]>),
     /// The file says something that it may not.
     Invalid(Box<Invalid>),
+}
+
+impl ConfigError {
+    /// The files that the message names.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        match self {
+            Self::Unreadable(file, _) | Self::TooLarge(file) | Self::NotUtf8(file, _) => {
+                std::slice::from_ref(file)
+            }
+            Self::Twice(_, files) => &**files,
+            Self::Invalid(invalid) => std::slice::from_ref(&invalid.file),
+        }
+    }
 }
 
 /// A fault with its place.
@@ -49,6 +65,11 @@ impl fmt::Display for ConfigError {
             }
             Self::NotUtf8(file, at) => {
                 write!(f, "{}: byte {at} is not part of UTF-8 text", file.display())
+            }
+            Self::Twice(name, files) => {
+                let [file, other] = files.as_ref();
+                let (file, other) = (file.display(), other.display());
+                write!(f, "{file}: {} is a source in {other} too", Quoted(name))
             }
             Self::Invalid(invalid) => invalid.fmt(f),
         }
@@ -82,6 +103,7 @@ impl fmt::Display for Invalid {
 #[derive(Debug)]
 pub(super) struct Fault {
     spot: Spot,
+    /// Without the path if the spot has it.
     message: String,
     secret: bool,
 }
@@ -127,22 +149,41 @@ impl Fault {
     }
 
     fn at(at: &At<'_>, part: Part, what: impl fmt::Display) -> Self {
-        let message = match at {
-            At::Root => what.to_string(),
-            _ => format!("{at}: {what}"),
-        };
-        Self { spot: Spot::Path(at.steps(), part), message, secret: false }
+        Self { spot: Spot::Path(at.steps(), part), message: what.to_string(), secret: false }
+    }
+
+    /// The name of the source that it is in, if it is in one.
+    pub(super) fn source(&self) -> Option<&str> {
+        match &self.spot {
+            Spot::Path(steps, _) => match steps.as_slice() {
+                [Step::Key(sources), Step::Key(name), ..] if sources == "sources" => Some(name),
+                _ => None,
+            },
+            Spot::Told(_) => None,
+        }
+    }
+
+    /// The same where that source is the whole of a file: what leads to it is not in its path.
+    pub(super) fn in_source(mut self) -> Self {
+        if let Spot::Path(steps, _) = &mut self.spot {
+            *steps = std::mem::take(steps).into_iter().skip(2).collect();
+        }
+        self
     }
 
     /// The error that the user sees.
     pub(super) fn in_file(self, file: &Path, text: &str) -> ConfigError {
-        let place = match self.spot {
-            Spot::Told(place) => place,
-            Spot::Path(steps, part) => locate(text, &steps, part),
+        let (place, message) = match self.spot {
+            Spot::Told(place) => (place, self.message),
+            Spot::Path(steps, part) => {
+                let colon = if steps.is_empty() { "" } else { ": " };
+                let message = format!("{}{colon}{}", Way(&steps), self.message);
+                (locate(text, &steps, part), message)
+            }
         };
         let excerpt = place.filter(|_| !self.secret).and_then(|place| excerpt(text, place));
         let file = file.to_owned();
-        ConfigError::Invalid(Box::new(Invalid { file, place, message: self.message, excerpt }))
+        ConfigError::Invalid(Box::new(Invalid { file, place, message, excerpt }))
     }
 }
 
@@ -159,7 +200,7 @@ impl fmt::Display for Quoted<'_> {
 }
 
 /// Prints text with its control characters and quotes escaped, and nothing else.
-struct Plain<'a>(&'a str);
+pub(super) struct Plain<'a>(pub(super) &'a str);
 
 impl fmt::Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

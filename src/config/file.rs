@@ -52,9 +52,10 @@ keys! {
     File, "a configuration" {
         servers: Servers,
         sources: Named<SourceFile>,
+        sources_dir: OneOrMany<Text>,
         limits: LimitsFile,
     }
-    later: ["pipes", "sources_dir"]
+    later: ["pipes"]
 }
 
 keys! {

@@ -9,7 +9,8 @@
 //! The first step knows which keys there are and what shape their values have; every single value
 //! stays the text it was in the file, so that `version: 1.10` is not a number. The second step reads
 //! the values and resolves names. Both steps name the place of a fault: the first has it from the
-//! parser, the second walks the file once more to the node in question (`locate.rs`).
+//! parser, the second walks the file once more to the node in question (`locate.rs`). Sources in
+//! files of their own (`folder.rs`) go the same way and meet the others in the second step.
 //!
 //! Not here: TLS, logins, pipes and all sources but `http` and `file`. Their keys are known and
 //! refused as `not built yet`, apart from misspelt ones.
@@ -20,9 +21,11 @@ mod build;
 mod error;
 mod example;
 mod file;
+mod folder;
 mod locate;
 mod near;
 mod network;
+mod outlet;
 mod pattern;
 mod plan;
 mod route;
@@ -31,7 +34,8 @@ mod shape;
 mod source;
 mod value;
 
-use std::io::Read;
+use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 
 pub use self::address::{BadAddress, Listen};
@@ -50,17 +54,20 @@ pub use self::value::{BadValue, label_name, source_name};
 
 use crate::limits;
 
+/// Some editors begin a file with it; it says nothing.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Reads the configuration file at `path` and everything it refers to (secrets, environment).
 ///
-/// Relative paths in the file start at its folder. Nothing is opened but files: no address is bound,
-/// no name looked up.
+/// Relative paths in the file start at its folder, those in a file of `sources_dir` at the folder
+/// that this one is in. Nothing is opened but files: no address is bound, no name looked up.
 ///
 /// # Errors
 ///
 /// [`ConfigError`] for the first fault found. Its `{}` is one line, fit for the log; `{:#}` adds the
 /// offending line of the file with a caret.
 pub fn load(path: &Path) -> Result<Plan, ConfigError> {
-    let text = read(path)?;
+    let text = read(path, fs::File::open(path))?;
     parse(&text, path, &|name| std::env::var(name).ok())
 }
 
@@ -75,22 +82,20 @@ pub fn parse(
     path: &Path,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Plan, ConfigError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let file = shape::read(text).map_err(|fault| fault.in_file(path, text))?;
     let context = build::Context::new(path, env);
-    build::plan(&file, &context).map_err(|fault| fault.in_file(path, text))
+    let listed = folder::list(&file, path, &context).map_err(|fault| fault.in_file(path, text))?;
+    let folders = listed.read(&file, path)?;
+    build::plan(&file, &folders, &context).map_err(|fault| folders.in_file(fault, path, text))
 }
 
-/// The file's text, at most [`limits::CONFIG_FILE`] bytes of it.
-fn read(path: &Path) -> Result<String, ConfigError> {
+/// The text of an open file, at most [`limits::CONFIG_FILE`] bytes of it.
+fn read(path: &Path, file: io::Result<fs::File>) -> Result<String, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable(path.to_owned(), error);
     let limit = u64::try_from(limits::CONFIG_FILE).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .map_err(unreadable)?
-        .take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    file.and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(unreadable)?;
     if bytes.len() > limits::CONFIG_FILE {
         return Err(ConfigError::TooLarge(path.to_owned()));
     }

@@ -24,12 +24,14 @@ pub const DEFAULT_LABEL: &str = "exporter_name";
 pub struct Plan {
     /// At least one.
     pub servers: Vec<Server>,
-    /// In the file's order; [`Member::Source`] counts from 0 here.
+    /// In the file's order, then those of `sources_dir`; [`Member::Source`] counts from 0 here.
     pub sources: Vec<Source>,
     /// The names of all labels that some route puts on fanin's own metrics, each once.
     pub own_labels: Vec<Box<str>>,
     /// What the program may use.
     pub limits: Limits,
+    /// What is in the folders of `sources_dir` and is by its name no source.
+    pub passed_over: Vec<Box<str>>,
 }
 
 /// Addresses and what is answered there.
@@ -269,7 +271,8 @@ impl Plan {
             routes: vec![Route { path, outlets: vec![Outlet::Merge(merge)] }],
             status: true,
         };
-        Self { servers: vec![server], sources, own_labels: vec![DEFAULT_LABEL.into()], limits }
+        let own_labels = vec![DEFAULT_LABEL.into()];
+        Self { servers: vec![server], sources, own_labels, limits, passed_over: Vec::new() }
     }
 
     /// Where `fanin serve` listens when nothing says otherwise.
@@ -287,6 +290,16 @@ impl Plan {
         };
         let all = self.sources.iter().enumerate();
         all.filter(move |(number, _)| !reached(*number)).map(|(_, source)| source)
+    }
+
+    /// What is no fault, but most likely not meant: a line each.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        let unused =
+            self.unused().map(|source| format!("source \"{}\" is in no route", source.name));
+        let passed_over = self.passed_over.iter().map(|file| {
+            format!("{file} is passed over: its name ends neither in .yaml nor in .yml")
+        });
+        passed_over.chain(unused)
     }
 
     /// Puts the addresses of `--listen` in place of the file's. No addresses: nothing changes.

@@ -12,15 +12,14 @@ use serde::de::{
 };
 
 use super::error::{Fault, Quoted};
-use super::file::File;
 use super::locate::Place;
 use super::near::{DidYouMean, Words, nearest};
 
 /// Begins and ends the key in our own errors; no one types it.
 const SEP: char = '\u{1f}';
 
-/// Reads the whole file.
-pub(super) fn read(text: &str) -> Result<File, Fault> {
+/// Reads a whole file: the main one, or one that is a single source.
+pub(super) fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Fault> {
     yaml_serde::from_str(text).map_err(|error| fault(&error))
 }
 
@@ -37,7 +36,8 @@ fn fault(error: &yaml_serde::Error) -> Fault {
         _ => theirs(&words),
     };
     // A misspelt key may have a secret behind it, and a map may have one where it is not expected.
-    let hidden = [".auth", ".headers"].iter().any(|part| message.contains(part));
+    let path = format!(".{message}");
+    let hidden = [".auth", ".headers"].iter().any(|part| path.contains(part));
     let fault = Fault::told(place, message);
     if hidden { fault.hidden() } else { fault }
 }

@@ -50,8 +50,8 @@ pub(super) fn sources(
     named.0.iter().map(one).collect()
 }
 
-/// One source.
-fn source(
+/// One source; how long its page may be is for the caller to say.
+pub(super) fn source(
     at: &At<'_>,
     name: &str,
     (file, limits): (&SourceFile, &Limits),

@@ -19,6 +19,7 @@ pub struct Setup {
     sources: String,
     limits: Vec<String>,
     server_keys: String,
+    top_keys: String,
     descriptors: Option<u32>,
     arguments: Vec<String>,
 }
@@ -33,6 +34,7 @@ impl Setup {
             sources: String::new(),
             limits: Vec::new(),
             server_keys: String::new(),
+            top_keys: String::new(),
             descriptors: None,
             arguments: Vec::new(),
         }
@@ -115,6 +117,13 @@ impl Setup {
         self
     }
 
+    /// A further key beside `servers`.
+    #[must_use]
+    pub fn top_key(mut self, line: &str) -> Self {
+        self.top_keys.push_str(&format!("{line}\n"));
+        self
+    }
+
     /// The most file descriptors that the program may have open.
     #[must_use]
     pub fn descriptors(mut self, most: u32) -> Self {
@@ -143,6 +152,7 @@ impl Setup {
         if !self.limits.is_empty() {
             text.push_str(&format!("limits: {{{}}}\n", self.limits.join(", ")));
         }
+        text.push_str(&self.top_keys);
         text
     }
 
