@@ -378,13 +378,11 @@ impl Source {
     fn dropped(&self, scrubber: &Scrubber) {
         let lines = scrubber.dropped();
         let before = self.state.stats.dropped(lines);
-        if let Some((line, column, fault)) = scrubber.first()
+        if let Some(first) = scrubber.first()
             && before == 0
         {
-            log::warn!(
-                "source \"{}\": malformed lines dropped: {lines}, the first: line {line}:{column}: {fault}",
-                self.name,
-            );
+            let name = &self.name;
+            log::warn!("source \"{name}\": malformed lines dropped: {lines}, the first: {first}");
         }
     }
 

@@ -329,7 +329,9 @@ impl Window {
         let last = memchr::memrchr(b'\n', filled).ok_or(PageError::LineTooLong)?;
         let whole = last.saturating_add(1);
         self.checker.block(filled.get(..whole).unwrap_or_default())?;
-        self.block.remove(0..whole);
+        let len = filled.len();
+        self.block.shift(whole..len, 0);
+        self.block.truncate(len.saturating_sub(whole));
         Ok(())
     }
 }
