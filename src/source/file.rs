@@ -29,13 +29,12 @@ use smol::Async;
 use smol::future::yield_now;
 use smol::io::AsyncReadExt as _;
 
+use super::intake::index;
 use super::{Engine, FileFault, FileName, ScrapeError, Source};
 use crate::config::{self, PathPattern, Segment};
-use crate::exposition::{
-    Emitter, Format, Indexer, Labels, Merge, Names, OnConflict, Page, Part, Watch,
-};
+use crate::exposition::{Emitter, Labels, Merge, Names, OnConflict, Page, Part, Watch};
 use crate::limits::{FILE_READS, FILES, MERGE_BLOCKS};
-use crate::memory::{Block, Budget, PageError, PageWriter, Text, blocks_for};
+use crate::memory::{Budget, PageError, PageWriter, Text, blocks_for};
 use crate::telemetry::metrics::FileTime;
 
 /// Entries of a folder that are looked at before others have their turn.
@@ -119,7 +118,7 @@ impl File {
             };
             let text = read.map_err(|error| error.in_file(file.name.clone()))?;
             left = left.saturating_sub(text.len());
-            let page = index(text, watch, source.families(), budget).await;
+            let page = index(text, watch, source, budget).await;
             pages.push(page.map_err(|error| error.in_file(file.name))?);
         }
         match pages.pop() {
@@ -334,27 +333,6 @@ async fn read_fifo(
     }
 }
 
-/// The format of a file: OpenMetrics if its last line says so.
-fn format_of(text: &Text) -> Format {
-    let last = text.blocks().last().map(Block::filled).unwrap_or_default();
-    let openmetrics = last == b"# EOF\n" || last.ends_with(b"\n# EOF\n");
-    if openmetrics { Format::OpenMetrics } else { Format::Text }
-}
-
-/// Lexes a text.
-async fn index(
-    text: Text,
-    watch: &Watch,
-    families: usize,
-    budget: &Budget,
-) -> Result<Page, ScrapeError> {
-    let mut indexer = Indexer::new(format_of(&text), watch, families, budget)?;
-    while indexer.advance(text.blocks())? {
-        yield_now().await;
-    }
-    Ok(indexer.finish(text)?)
-}
-
 /// Makes one page of several.
 async fn join(
     pages: Vec<Page>,
@@ -389,7 +367,7 @@ async fn join(
     }
     drop((emitter, block));
     let text = writer.finish()?;
-    index(text, source.watch(), source.families(), budget).await
+    index(text, source.watch(), source, budget).await
 }
 
 /// Who may read: one at a time, in no particular order.

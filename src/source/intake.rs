@@ -8,7 +8,7 @@ use smol::future::yield_now;
 
 use super::{ScrapeError, Source};
 use crate::config::OnMalformed;
-use crate::exposition::{Checker, Format, IndexError, Indexer, Page, Scrubber};
+use crate::exposition::{Checker, Format, IndexError, Indexer, Page, Scrubber, Watch};
 use crate::memory::{Block, Budget, PageError, PageWriter, Text};
 
 /// What looks at the lines of a page.
@@ -103,21 +103,41 @@ impl Intake<Checking> {
     }
 }
 
+/// Indexes a page that was received whole. Its format is OpenMetrics if its last line says so.
+pub(super) async fn index(
+    mut text: Text,
+    watch: &Watch,
+    source: &Source,
+    budget: &Budget,
+) -> Result<Page, ScrapeError> {
+    let last = text.blocks().last().map(Block::filled).unwrap_or_default();
+    let openmetrics = last == b"# EOF\n" || last.ends_with(b"\n# EOF\n");
+    let format = if openmetrics { Format::OpenMetrics } else { Format::Text };
+    let mut scrubbing = Scrubbing::new(source, format);
+    scrubbing.scrub(text.blocks_mut()).await;
+    scrubbing.tell(source);
+    let mut indexer = Indexer::new(format, watch, source.families(), budget)?;
+    while indexer.advance(text.blocks())? {
+        yield_now().await;
+    }
+    Ok(indexer.finish(text)?)
+}
+
 /// Takes malformed lines out of a page's blocks, where its source says so.
-pub(super) struct Scrubbing {
+struct Scrubbing {
     scrubber: Option<Scrubber>,
     /// Blocks done.
     done: usize,
 }
 
 impl Scrubbing {
-    pub(super) fn new(source: &Source, format: Format) -> Self {
+    fn new(source: &Source, format: Format) -> Self {
         let drops = source.on_malformed == OnMalformed::DropLine;
         Self { scrubber: drops.then(|| Scrubber::new(format)), done: 0 }
     }
 
     /// Does so in those of `blocks`, all of the page so far, that are new.
-    pub(super) async fn scrub(&mut self, blocks: &mut [Block]) {
+    async fn scrub(&mut self, blocks: &mut [Block]) {
         let Some(scrubber) = &mut self.scrubber else { return };
         for block in blocks.get_mut(self.done..).unwrap_or_default() {
             scrubber.block(block);
@@ -127,7 +147,7 @@ impl Scrubbing {
     }
 
     /// Takes down what was dropped of the whole page.
-    pub(super) fn tell(&self, source: &Source) {
+    fn tell(&self, source: &Source) {
         if let Some(scrubber) = &self.scrubber {
             source.dropped(scrubber);
         }

@@ -296,6 +296,7 @@ impl Metrics {
                 page.sample(name, &[("source", source), ("reason", reason)], count)?;
             }
         }
+        render_dropped(sources, page)?;
         render_files(sources, page)
     }
 
@@ -342,6 +343,19 @@ impl Metrics {
         page.family(name, "gauge", "When the program was started.")?;
         page.sample(name, &[], format_args!("{:.3}", unix_seconds(self.started)))
     }
+}
+
+/// Lines that sources have lost, where there are any.
+fn render_dropped(sources: &[(&str, &SourceStats)], page: &mut Families<'_>) -> fmt::Result {
+    if sources.iter().all(|(_, stats)| stats.dropped.get() == 0) {
+        return Ok(());
+    }
+    let name = "fanin_source_dropped_lines_total";
+    page.family(name, "counter", "Malformed lines that the source's pages have lost.")?;
+    for (source, stats) in sources.iter().filter(|(_, stats)| stats.dropped.get() > 0) {
+        page.sample(name, &[("source", source)], stats.dropped.get())?;
+    }
+    Ok(())
 }
 
 /// When the files of sources were written, where there are any.
