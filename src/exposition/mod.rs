@@ -27,6 +27,7 @@ mod number;
 mod page;
 mod pairs;
 mod scan;
+mod scrub;
 mod watch;
 mod word;
 
@@ -38,6 +39,7 @@ pub use label::{Escaped, Labels, Names, OnConflict};
 pub use line::Format;
 pub use merge::{Conflicts, Merge, Merged, Part};
 pub use page::Page;
+pub use scrub::Scrubber;
 pub use watch::Watch;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::admission::Queue;
@@ -356,6 +357,16 @@ impl Block {
         n
     }
 
+    /// Copies `bytes` of what was written to `to`, which lies before them, over what is there: so
+    /// that a caller can close gaps as it goes, and [`Block::truncate`] what is left at the end.
+    /// Nothing happens where either is not within what was written.
+    pub fn shift(&mut self, bytes: Range<usize>, to: usize) {
+        let good = to < bytes.start && bytes.start < bytes.end && bytes.end <= self.len;
+        if good && let Some(filled) = self.bytes.get_mut(..self.len) {
+            filled.copy_within(bytes, to);
+        }
+    }
+
     /// Gives the memory behind [`Block::spare`] back to the system; for pages that stay.
     pub fn trim(&mut self) {
         let mut bytes = std::mem::take(&mut self.bytes).into_vec();
@@ -368,5 +379,29 @@ impl Drop for Block {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
         self.lease.account.pool.0.recycle(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_shifted_within_what_was_written() {
+        let cases: [(&str, Range<usize>, usize, &str); 7] = [
+            ("over a gap", 4..6, 1, "aefdefgh"),
+            ("over themselves", 1..8, 0, "bcdefghh"),
+            ("to where they are", 3..6, 3, "abcdefgh"),
+            ("none", 5..5, 1, "abcdefgh"),
+            ("forwards", 1..3, 4, "abcdefgh"),
+            ("beyond the end", 6..9, 0, "abcdefgh"),
+            ("far beyond it", usize::MAX - 1..usize::MAX, 0, "abcdefgh"),
+        ];
+        for (name, bytes, to, want) in cases {
+            let mut block = Pool::new(BLOCK, 0).reserve().block().unwrap();
+            block.append(b"abcdefgh");
+            block.shift(bytes, to);
+            assert_eq!(str::from_utf8(block.filled()), Ok(want), "{name}");
+        }
     }
 }

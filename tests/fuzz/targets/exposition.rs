@@ -1,11 +1,13 @@
 //! Pages merged: what is taken leaves as a page that is taken again, sample for sample, whatever the
-//! size of the buffer, and merging that once more changes nothing.
+//! size of the buffer, and merging that once more changes nothing. A checker agrees with the indexer,
+//! and takes what a scrubber leaves.
 #![no_main]
 
 use std::rc::Rc;
 
 use fanin::exposition::{
-    Emitter, Format, Indexer, Labels, Merge, Merged, Names, OnConflict, Page, Part, Watch,
+    Checker, Emitter, Format, Indexer, Labels, Merge, Merged, Names, OnConflict, Page, Part,
+    Scrubber, Watch,
 };
 use fanin::memory::{Budget, PageWriter, Pool};
 use libfuzzer_sys::fuzz_target;
@@ -17,6 +19,26 @@ fn page(text: &[u8], format: Format, watch: &Watch, budget: &Budget) -> Option<P
     let mut indexer = Indexer::new(format, watch, 1000, budget).ok()?;
     while indexer.advance(text.blocks()).ok()? {}
     indexer.finish(text).ok()
+}
+
+/// Drops the malformed lines of a block's worth of `text`.
+fn scrub(text: &[u8], format: Format, watch: &Watch, budget: &Budget) {
+    let mut block = budget.block().unwrap();
+    block.append(text);
+    let whole = block.filled().iter().rposition(|&byte| byte == b'\n').map_or(0, |feed| feed + 1);
+    block.truncate(whole);
+    let mut checker = Checker::new(format);
+    let good = checker.block(block.filled()).is_ok();
+
+    let mut scrubber = Scrubber::new(format);
+    scrubber.block(&mut block);
+
+    assert_eq!(scrubber.dropped() == 0, good, "a good page is left as it is, and only that");
+    let mut checker = Checker::new(format);
+    checker.block(block.filled()).expect("what is left is taken");
+    if let Some(page) = page(block.filled(), format, watch, budget) {
+        assert_eq!(checker.finish(), Ok(page.samples()));
+    }
 }
 
 fn merge(pages: Vec<(Page, Labels)>, how: OnConflict, names: Names, budget: &Budget) -> Rc<Merged> {
@@ -54,6 +76,7 @@ fuzz_target!(|input: (u8, u8, &[u8])| {
     for (number, text) in text.splitn(3, |&byte| byte == 0x0c).enumerate() {
         let openmetrics = flags & (8 << number) != 0;
         let format = if openmetrics { Format::OpenMetrics } else { Format::Text };
+        scrub(text, format, &watch, &budget);
         let Some(page) = page(text, format, &watch, &budget) else { continue };
         let value = number.to_string();
         let ours = (flags & 64 == 0).then_some(("l", value.as_str()));
