@@ -209,3 +209,11 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Idle connections kept to all places together.
 pub const FETCHES_IDLE: usize = 64;
+
+/// Bytes that unpacking one gzip body takes: three blocks. Measured: 43,360, of which the format's
+/// window is 32 KiB.
+pub const INFLATER_BYTES: usize = 3 * BLOCK;
+
+/// Bytes that packing one body as gzip takes: twenty blocks. Measured: 319,398, for the window, two
+/// tables of 64 KiB each to find matches, and 147 KiB of what is not written yet.
+pub const DEFLATER_BYTES: usize = 20 * BLOCK;

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 pub use self::merge::{MergeOutlet, Outcome};
+pub use self::negotiate::accepts_gzip;
 pub use self::reply::{Body, Buffer, Refusal};
 use crate::config;
 use crate::exposition::{Emitter, Names};
