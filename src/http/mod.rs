@@ -11,6 +11,7 @@
 //!   target   path and query of a request                   response an upstream's answer
 //!   head     request and response heads                    resolve  names to addresses
 //!   chunked, body      bodies off the wire                 socket   TCP or Unix, either end
+//!   gzip     the content coding, both ways
 //!   server   keep-alive, reply heads                       alarm    one timer a connection
 //!   client, url        requests, redirects                 incoming a request's body
 //!   table    who is connected, who gives way               outgoing a reply's bytes

@@ -9,6 +9,8 @@ const FORMATS: [Format; 2] = [Format::Text, Format::OpenMetrics];
 
 /// Line, column and fault of the first line dropped.
 type First = Option<(usize, usize, Fault)>;
+/// A name, the page, its format, what is left, how many lines were dropped.
+type Case<'a> = (&'a str, &'a [u8], Format, &'a [u8], usize, First);
 
 /// What is left of `blocks`, and who took it out.
 fn scrubbed(mut blocks: Vec<Block>, format: Format) -> (Vec<Block>, Scrubber) {
@@ -42,7 +44,7 @@ fn good_lines(page: &[u8], format: Format) -> Vec<u8> {
 
 #[test]
 fn only_malformed_lines_are_dropped() {
-    let cases: [(&str, &[u8], Format, &[u8], usize, First); 9] = [
+    let cases: [Case<'_>; 9] = [
         ("nothing", b"", Format::Text, b"", 0, None),
         ("none", b"a 1\n# x\n\nb 2\n", Format::Text, b"a 1\n# x\n\nb 2\n", 0, None),
         ("the first", b"a\nb 2\n", Format::Text, b"b 2\n", 1, Some((1, 2, Fault::Value))),
