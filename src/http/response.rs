@@ -112,6 +112,12 @@ impl Response {
         Ok(read)
     }
 
+    /// Whether all of the body was read.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.body.is_done()
+    }
+
     /// Bytes of the body still to come, where the head has said so.
     #[must_use]
     pub const fn left(&self) -> Option<u64> {

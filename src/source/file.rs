@@ -29,7 +29,7 @@ use smol::Async;
 use smol::future::yield_now;
 use smol::io::AsyncReadExt as _;
 
-use super::intake::index;
+use super::intake::{Losses, index};
 use super::{Engine, FileFault, FileName, ScrapeError, Source};
 use crate::config::{self, PathPattern, Segment};
 use crate::exposition::{Emitter, Labels, Merge, Names, OnConflict, Page, Part, Watch};
@@ -100,6 +100,7 @@ impl File {
         let unwatched = Watch::default();
         let watch = if single { source.watch() } else { &unwatched };
         let mut left = source.max_bytes();
+        let mut losses = Losses::default();
         let mut pages = Vec::with_capacity(found.len());
         for file in found {
             let path = file.name.folder.join(&file.name.below);
@@ -118,9 +119,16 @@ impl File {
             };
             let text = read.map_err(|error| error.in_file(file.name.clone()))?;
             left = left.saturating_sub(text.len());
-            let page = index(text, watch, source, budget).await;
+            let had_lost = losses.lines;
+            let page = index(text, (source, watch), budget, &mut losses).await;
+            if had_lost == 0
+                && let Some(first) = &mut losses.first
+            {
+                *first = format!("{:#}: {first}", file.name);
+            }
             pages.push(page.map_err(|error| error.in_file(file.name))?);
         }
+        source.lost(&losses);
         match pages.pop() {
             None => Err(ScrapeError::from(FileFault::NoMatch).in_file(self.name())),
             Some(page) if single => Ok(page),
@@ -367,7 +375,7 @@ async fn join(
     }
     drop((emitter, block));
     let text = writer.finish()?;
-    index(text, source.watch(), source, budget).await
+    index(text, (source, source.watch()), budget, &mut Losses::default()).await
 }
 
 /// Who may read: one at a time, in no particular order.

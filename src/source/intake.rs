@@ -79,7 +79,9 @@ impl<J: Judge> Intake<J> {
         let Self { writer, mut scrubbing, mut judge } = self;
         let mut text = writer.finish()?;
         scrubbing.scrub(text.blocks_mut()).await;
-        scrubbing.tell(source);
+        let mut losses = Losses::default();
+        scrubbing.add_to(&mut losses);
+        source.lost(&losses);
         while judge.advance(text.blocks())? {
             yield_now().await;
         }
@@ -103,19 +105,28 @@ impl Intake<Checking> {
     }
 }
 
+/// What a source's page has lost to `on_malformed: drop_line`.
+#[derive(Default)]
+pub(super) struct Losses {
+    /// Lines.
+    pub(super) lines: usize,
+    /// The first of them, as the log names it.
+    pub(super) first: Option<String>,
+}
+
 /// Indexes a page that was received whole. Its format is OpenMetrics if its last line says so.
 pub(super) async fn index(
     mut text: Text,
-    watch: &Watch,
-    source: &Source,
+    (source, watch): (&Source, &Watch),
     budget: &Budget,
+    losses: &mut Losses,
 ) -> Result<Page, ScrapeError> {
     let last = text.blocks().last().map(Block::filled).unwrap_or_default();
     let openmetrics = last == b"# EOF\n" || last.ends_with(b"\n# EOF\n");
     let format = if openmetrics { Format::OpenMetrics } else { Format::Text };
     let mut scrubbing = Scrubbing::new(source, format);
     scrubbing.scrub(text.blocks_mut()).await;
-    scrubbing.tell(source);
+    scrubbing.add_to(losses);
     let mut indexer = Indexer::new(format, watch, source.families(), budget)?;
     while indexer.advance(text.blocks())? {
         yield_now().await;
@@ -146,10 +157,12 @@ impl Scrubbing {
         }
     }
 
-    /// Takes down what was dropped of the whole page.
-    fn tell(&self, source: &Source) {
-        if let Some(scrubber) = &self.scrubber {
-            source.dropped(scrubber);
+    /// Adds what was dropped of the whole page.
+    fn add_to(&self, losses: &mut Losses) {
+        let Some(scrubber) = &self.scrubber else { return };
+        losses.lines = losses.lines.saturating_add(scrubber.dropped());
+        if losses.first.is_none() {
+            losses.first = scrubber.first().map(|first| first.to_string());
         }
     }
 }

@@ -23,11 +23,12 @@ use smol::{LocalExecutor, Task, Timer};
 
 pub use self::error::{FileFault, FileName, ScrapeError};
 use self::flight::{Flight, Flights};
+use self::intake::Losses;
 pub use self::own::{own_page, own_text};
 pub use self::params::Params;
 pub use self::pass::{Passed, Stream, Terms, Told};
 use crate::config;
-use crate::exposition::{Page, Scrubber, Watch};
+use crate::exposition::{Page, Watch};
 use crate::http::fetch::Client;
 use crate::memory::{Budget, Pool, blocks_for};
 use crate::telemetry::log::Chain;
@@ -374,11 +375,11 @@ impl Source {
         }
     }
 
-    /// Takes down what a page has lost to `on_malformed: drop_line`, and logs it when that changes.
-    fn dropped(&self, scrubber: &Scrubber) {
-        let lines = scrubber.dropped();
-        let before = self.state.stats.dropped(lines);
-        if let Some(first) = scrubber.first()
+    /// Takes down what a page has lost, and logs it if the one before has lost nothing.
+    fn lost(&self, losses: &Losses) {
+        let Losses { lines, first } = losses;
+        let before = self.state.stats.dropped(*lines);
+        if let Some(first) = first
             && before == 0
         {
             let name = &self.name;

@@ -94,7 +94,8 @@ pub struct Stream {
     start: Instant,
     deadline: Instant,
     bytes: usize,
-    ended: bool,
+    /// It failed, which was taken down.
+    failed: bool,
 }
 
 impl Source {
@@ -272,7 +273,7 @@ impl Source {
                 start,
                 deadline,
                 bytes: 0,
-                ended: false,
+                failed: false,
             }),
             Err(error) => {
                 self.take_down(start.elapsed(), Err(&error));
@@ -357,17 +358,25 @@ impl Stream {
             None => Err(ScrapeError::Timeout(took)),
         };
         match &read {
-            Ok(0) if !self.ended => {
-                self.ended = true;
-                let failed = ScrapeError::Status(self.told.status);
-                let seen =
-                    if self.told.status == 200 { Ok((None, self.bytes)) } else { Err(&failed) };
-                self.source.note(took, seen);
-            }
             Ok(n) => self.bytes = self.bytes.saturating_add(*n),
-            Err(error) => self.source.note(took, Err(error)),
+            Err(error) => {
+                self.failed = true;
+                self.source.note(took, Err(error));
+            }
         }
         read
+    }
+}
+
+/// Takes down how the answer ended. One that nobody read to its end says nothing of its source.
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if self.failed || !self.response.is_done() {
+            return;
+        }
+        let failure = ScrapeError::Status(self.told.status);
+        let seen = if self.told.status == 200 { Ok((None, self.bytes)) } else { Err(&failure) };
+        self.source.note(self.start.elapsed(), seen);
     }
 }
 

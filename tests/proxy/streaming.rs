@@ -19,7 +19,7 @@ fn streaming(exporter: &Exporter) -> Setup {
 fn sending(bytes: usize, taken: &Arc<AtomicUsize>) -> Exporter {
     let taken = taken.clone();
     Exporter::talking(move |conversation| {
-        let piece = [b'x'; 64 * 1024];
+        let piece = vec![b'x'; 64 * 1024];
         while conversation.request().is_some() {
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {bytes}\r\n\r\n");
             let mut left = bytes;
