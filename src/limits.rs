@@ -232,6 +232,13 @@ pub const FETCHES_IDLE: usize = 64;
 /// window is 32 KiB.
 pub const INFLATER_BLOCKS: usize = 3;
 
+/// Pages that are packed at once: it keeps a core of a small board busy.
+pub const PACKERS: usize = 2;
+
+/// Bytes of a page from which on packing it is worth the trouble: what fits into one packet gains
+/// nothing.
+pub const PACKED_FROM: usize = 1400;
+
 /// Blocks that packing one body as gzip takes. Measured in bytes: 319,398, for the window, two
 /// tables of 64 KiB each to find matches, and 147 KiB of what is not written yet.
 pub const DEFLATER_BLOCKS: usize = 20;

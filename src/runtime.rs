@@ -147,6 +147,7 @@ pub fn engine(limits: &config::Limits) -> Rc<Engine> {
         pool,
         client: Client::new(),
         metrics: Metrics::default(),
+        packers: Rc::new(()),
     })
 }
 

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fanin::config::{
-    self, Found, Kind, Listen, Member, OnConflict, Outlet, Plan, Redirects, Route, RoutePath,
+    self, Found, Kind, Listen, Member, OnConflict, OnMalformed, Outlet, Plan, Redirects, Route,
+    RoutePath,
 };
 
 /// The files of a folder, in order.
@@ -144,6 +145,44 @@ fn the_full_form_is_read_in_full() {
     assert_eq!(plan.limits.memory, 4 << 20);
     assert_eq!(plan.limits.kept, 2 << 20);
     assert_eq!(plan.limits.scrape_timeout, Duration::from_secs(9));
+}
+
+#[test]
+fn proxies_and_what_is_fetched_on_its_own_are_read_in_full() {
+    let plan = plan(
+        "servers:\n  - listen: tcp://:1\n    routes:\n      /a: {proxy: all}\n      \
+         /b: {proxy: {sources: [self, b], default: b, compress: never}}\n      \
+         /c: {merge: {sources: [a, b], forward_params: true, compress: auto}}\n      \
+         /d: {merge: {sources: [a, b, self], forward_params: [b]}}\n\
+         sources:\n  a: {http: {url: \"http://h/\"}, every: 30s}\n  \
+         b: {http: {url: \"http://h/\"}, every: 5s, max_age: 1h, timeout: 3m}\n  \
+         c: {http: {url: \"http://h/\"}, verify: false, on_malformed: drop_line}\n",
+    );
+    use Member::{Own, Source};
+    let [a, b, c, d] = [0, 1, 2, 3].map(|route: usize| &plan.servers[0].routes[route].outlets[0]);
+    let proxied = |outlet: &Outlet| match outlet {
+        Outlet::Proxy(proxy) => (proxy.members.clone(), proxy.default, proxy.compress),
+        Outlet::Merge(_) => panic!("{outlet:?}"),
+    };
+    assert_eq!(proxied(a), (vec![Source(0), Source(1), Source(2)], None, true));
+    assert_eq!(proxied(b), (vec![Own, Source(1)], Some(Source(1)), false));
+    let forwarded = |outlet: &Outlet| match outlet {
+        Outlet::Merge(merge) => (merge.forward.clone(), merge.compress),
+        Outlet::Proxy(_) => panic!("{outlet:?}"),
+    };
+    assert_eq!(forwarded(c), (vec![Source(0), Source(1)], true));
+    assert_eq!(forwarded(d), (vec![Source(1)], true));
+    let secs = Duration::from_secs;
+    let every = |number: usize| {
+        let source = &plan.sources[number];
+        source.every.map(|every| (every.period, every.max_age, every.timeout))
+    };
+    assert_eq!(every(0), Some((secs(30), secs(90), secs(30))));
+    assert_eq!(every(1), Some((secs(5), secs(3600), secs(180))));
+    assert_eq!(every(2), None);
+    let third = &plan.sources[2];
+    assert_eq!((third.verify, third.on_malformed), (false, OnMalformed::DropLine));
+    assert_eq!(plan.unused().count(), 0);
 }
 
 #[test]
@@ -308,13 +347,6 @@ fn what_is_not_built_yet_says_so() {
     let routes = routes.into_iter().chain(["sd: all", "status: {}"]).map(|outlet| {
         (format!("servers: [{{routes: {{/x: {{{outlet}}}}}}}]"), "servers[0].routes./x", outlet)
     });
-    let merge = ["compress: never"].into_iter().map(|key| {
-        (
-            format!("servers: [{{routes: {{/x: {{merge: {{{key}}}}}}}}}]"),
-            "servers[0].routes./x.merge",
-            key,
-        )
-    });
     let server = ["auth: {}", "tls: {}", "advertise: x"]
         .into_iter()
         .map(|key| (format!("servers: [{{{key}}}]"), "servers[0]", key));
@@ -323,7 +355,7 @@ fn what_is_not_built_yet_says_so() {
         kinds.into_iter().map(|key| (format!("sources: {{a: {{{key}}}}}"), "sources.a", key));
     let http = [("sources: {a: {http: {tls: {}}}}".to_owned(), "sources.a.http", "tls:")];
     let root = [("pipes: []".to_owned(), "", "pipes:")];
-    let cases = routes.chain(merge).chain(server).chain(source).chain(http).chain(root);
+    let cases = routes.chain(server).chain(source).chain(http).chain(root);
     for (text, path, key) in cases {
         let key = key.split(':').next().unwrap();
         let dot = if path.is_empty() { "" } else { "." };

@@ -95,8 +95,9 @@ keys! {
         on_conflict: Text,
         strict: Text,
         forward_params: OneOrMany<Text>,
+        compress: Text,
     }
-    later: ["compress"]
+    later: []
 }
 
 keys! {
@@ -104,8 +105,9 @@ keys! {
     ProxyKeys, "a proxy" {
         sources: OneOrMany<Text>,
         default: Text,
+        compress: Text,
     }
-    later: ["compress"]
+    later: []
 }
 
 keys! {

@@ -38,7 +38,7 @@ fn merge(
         OutletFile::Short(names) => return Ok(Merge::new(members(at, names, sources, context)?)),
         OutletFile::Long(keys) => keys,
     };
-    let MergeKeys { sources: names, label, on_conflict, strict, forward_params } = keys;
+    let MergeKeys { sources: names, label, on_conflict, strict, forward_params, compress } = keys;
     let mut merge = Merge::new(named_members(at, names.as_ref(), sources, context)?);
     if let Some(label) = context.value(&at.key("label"), label.as_ref(), label_or_none)? {
         merge.label = label;
@@ -47,6 +47,7 @@ fn merge(
     merge.on_conflict = on_conflict.unwrap_or_default();
     let strict = context.value(&at.key("strict"), strict.as_ref(), value::switch)?;
     merge.strict = strict.unwrap_or_default();
+    merge.compress = self::compress(at, compress.as_ref(), context)?;
     if let Some(names) = forward_params {
         let at = at.key("forward_params");
         merge.forward = forward(&at, names, &merge.members, (sources, context))?;
@@ -79,16 +80,28 @@ fn proxy(
 ) -> Result<Proxy, Fault> {
     let keys = match file {
         OutletFile::Short(names) => {
-            return Ok(Proxy { members: members(at, names, sources, context)?, default: None });
+            let members = members(at, names, sources, context)?;
+            return Ok(Proxy { members, default: None, compress: true });
         }
         OutletFile::Long(keys) => keys,
     };
     let members = named_members(at, keys.sources.as_ref(), sources, context)?;
+    let compress = compress(at, keys.compress.as_ref(), context)?;
     let at = at.key("default");
     let default = keys.default.as_ref();
     let default =
         default.map(|text| one_of(&at, text, &members, (sources, context))).transpose()?;
-    Ok(Proxy { members, default })
+    Ok(Proxy { members, default, compress })
+}
+
+/// `compress`: `auto` or `never`.
+fn compress(at: &At<'_>, text: Option<&Text>, context: &Context<'_>) -> Result<bool, Fault> {
+    let read = |text: &str| match text {
+        "auto" => Ok(true),
+        "never" => Ok(false),
+        _ => Err(BadValue::new("is neither auto nor never")),
+    };
+    Ok(context.value(&at.key("compress"), text, read)?.unwrap_or(true))
 }
 
 /// `sources` of an outlet in its long form.

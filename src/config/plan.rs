@@ -83,6 +83,8 @@ pub struct Proxy {
     pub members: Vec<Member>,
     /// The one for requests that name none.
     pub default: Option<Member>,
+    /// Whether a page that is not an exporter's own answer may leave packed.
+    pub compress: bool,
 }
 
 /// Many pages as one.
@@ -98,6 +100,8 @@ pub struct Merge {
     pub strict: bool,
     /// The members that are given the parameters of the request.
     pub forward: Vec<Member>,
+    /// Whether the page may leave packed.
+    pub compress: bool,
 }
 
 /// What a merge takes from.
@@ -339,6 +343,7 @@ impl Merge {
             on_conflict: OnConflict::default(),
             strict: false,
             forward: Vec::new(),
+            compress: true,
         }
     }
 }

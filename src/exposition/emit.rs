@@ -41,6 +41,12 @@ impl Emitter {
         Self { merged, group: 0, headed: false, run: 0, line: 0, dropped: 0, sent: 0 }
     }
 
+    /// Bytes of the pages it writes, which is about what it writes in all.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.merged.bytes()
+    }
+
     /// Writes as many whole lines as `out` has room for; returns how many bytes. 0 at the end.
     ///
     /// A line longer than all of `out` leaves in pieces.

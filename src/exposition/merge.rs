@@ -78,6 +78,12 @@ pub struct Merged {
 }
 
 impl Merged {
+    /// Bytes of the pages it was made of, which is about what it has itself.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.parts.iter().map(|part| part.page.text().len()).sum()
+    }
+
     /// What did not fit together.
     #[must_use]
     pub const fn conflicts(&self) -> Conflicts {

@@ -22,6 +22,7 @@ pub struct MergeOutlet {
     members: Vec<Member>,
     on_conflict: OnConflict,
     strict: bool,
+    compress: bool,
     /// Blocks that the tables of the last merge took.
     tables: Cell<usize>,
     flights: Flights<Request, Outcome>,
@@ -87,9 +88,16 @@ impl MergeOutlet {
             members: plan.members.iter().filter_map(member).collect(),
             on_conflict: plan.on_conflict,
             strict: plan.strict,
+            compress: plan.compress,
             tables: Cell::new(MERGE_BLOCKS),
             flights: Flights::default(),
         }
+    }
+
+    /// Whether its page may leave packed.
+    #[must_use]
+    pub const fn compresses(&self) -> bool {
+        self.compress
     }
 
     /// The sources it merges.

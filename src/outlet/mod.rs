@@ -3,6 +3,7 @@
 mod deadline;
 mod merge;
 mod negotiate;
+mod packing;
 mod proxy;
 mod reply;
 mod status;
@@ -18,6 +19,7 @@ pub use self::reply::{Body, Buffer, Refusal};
 use crate::config;
 use crate::exposition::{Emitter, Names};
 use crate::http::drive::Request;
+use crate::http::fields::Fields;
 use crate::http::outgoing::Reply;
 use crate::http::socket::Peer;
 use crate::http::table::ConnectionTable;
@@ -252,7 +254,8 @@ impl Server {
         let query = request.head.target().raw_query();
         let merged = outlet.page(engine, self, (query, names), deadline).await?;
         let body = Body::merged(Emitter::new(merged));
-        Ok(Reply::new(200, negotiate::content_type(names), body))
+        let reply = Reply::new(200, negotiate::content_type(names), body);
+        Ok(if outlet.compresses() { packed(reply, engine, fields) } else { reply })
     }
 
     /// Hands `with` what fanin's own metrics on this server tell at this moment.
@@ -270,6 +273,21 @@ impl Server {
             connections: self.connections.count(),
         })
     }
+}
+
+/// The reply with its page packed, where the scraper takes it so and it is worth it.
+fn packed(mut reply: Reply<Body>, engine: &Engine, fields: &Fields<'_>) -> Reply<Body> {
+    // Both are short and of printable characters.
+    let _ = reply.set("Vary", "Accept-Encoding");
+    if !fields.text("Accept-Encoding").is_some_and(negotiate::accepts_gzip) {
+        return reply;
+    }
+    let (body, packed) = reply.body.packed(engine);
+    reply.body = body;
+    if packed {
+        let _ = reply.set("Content-Encoding", "gzip");
+    }
+    reply
 }
 
 /// Waits until `want` is granted.

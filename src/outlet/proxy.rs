@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::negotiate::{self, accepts_gzip};
-use super::{Body, Refusal, Server, admitted};
+use super::{Body, Refusal, Server, admitted, packed};
 use crate::config::{self, did_you_mean};
 use crate::exposition::{Format, Names};
 use crate::http::fields::Fields;
@@ -25,6 +25,7 @@ pub(super) const MODULE: &str = "module";
 pub struct ProxyOutlet {
     members: Vec<Member>,
     default: Option<usize>,
+    compress: bool,
     /// Answers that are being fetched whole, by the member's number and what is asked of it.
     flights: Flights<(usize, Terms), Outcome>,
 }
@@ -56,7 +57,7 @@ impl ProxyOutlet {
         };
         let default = plan.default.and_then(|it| plan.members.iter().position(|one| *one == it));
         let members = plan.members.iter().filter_map(member).collect();
-        Self { members, default, flights: Flights::default() }
+        Self { members, default, compress: plan.compress, flights: Flights::default() }
     }
 
     /// The sources it has.
@@ -85,7 +86,8 @@ impl ProxyOutlet {
             return server.own(engine);
         };
         if !source.passes(&params) {
-            return self.scraped(engine, source, (&params, deadline)).await;
+            let reply = self.scraped(engine, source, (&params, deadline)).await?;
+            return Ok(if self.compress { packed(reply, engine, fields) } else { reply });
         }
         let accept = fields.text("Accept").unwrap_or_default().into();
         let gzip = accepts_gzip(fields.text("Accept-Encoding").unwrap_or_default());

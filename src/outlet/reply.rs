@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use smol::future::yield_now;
 
+use super::packing::Packing;
 use crate::exposition::{Emitter, Page};
 use crate::http::outgoing::{Broken, Pieces, Produce, Reply};
-use crate::limits::{BLOCK, REPLY_ROOM, RESERVED_BLOCKS};
+use crate::limits::{BLOCK, PACKED_FROM, REPLY_ROOM, RESERVED_BLOCKS};
 use crate::memory::{Block, Budget, Text};
 use crate::source::{Engine, Passed, Stream};
 
@@ -29,6 +30,8 @@ enum Content {
     Blocks(Blocks),
     /// Merged as it leaves.
     Merged(Emitter),
+    /// Packed as it leaves.
+    Packed(Packing, Unpacked),
     /// Handed on as it comes; the budget is for the buffer that it passes through.
     Stream(Box<Stream>, Budget),
 }
@@ -40,6 +43,55 @@ struct Blocks {
     at: (usize, usize),
     /// Bytes that have not left.
     left: usize,
+}
+
+/// A page that is being packed.
+enum Unpacked {
+    Blocks(Blocks),
+    Merged(Emitter),
+}
+
+impl Unpacked {
+    /// Writes the next of it to the front of `out`; 0 at the end.
+    fn fill(&mut self, out: &mut [u8]) -> usize {
+        match self {
+            Self::Merged(emitter) => emitter.fill(out),
+            Self::Blocks(blocks) => {
+                let rest = blocks.rest().next().unwrap_or_default();
+                let n = rest.len().min(out.len());
+                if let (Some(to), Some(from)) = (out.get_mut(..n), rest.get(..n)) {
+                    to.copy_from_slice(from);
+                }
+                blocks.consume(n);
+                n
+            }
+        }
+    }
+}
+
+impl Blocks {
+    /// What has not left, in pieces of which none is empty.
+    fn rest(&self) -> impl Iterator<Item = &[u8]> {
+        let (number, sent) = self.at;
+        let blocks = self.page.text().blocks().get(number..).unwrap_or_default();
+        let skips = std::iter::once(sent).chain(std::iter::repeat(0));
+        let pieces = blocks.iter().zip(skips);
+        let pieces = pieces.map(|(block, skip)| block.filled().get(skip..).unwrap_or_default());
+        pieces.filter(|piece| !piece.is_empty())
+    }
+
+    /// Counts the next `len` bytes as left.
+    fn consume(&mut self, len: usize) {
+        let Self { page, at: (number, sent), left } = self;
+        *left = left.saturating_sub(len);
+        *sent = sent.saturating_add(len);
+        while let Some(block) = page.text().blocks().get(*number)
+            && *sent >= block.filled().len()
+        {
+            *sent = sent.saturating_sub(block.filled().len());
+            *number = number.saturating_add(1);
+        }
+    }
 }
 
 /// Who owns the blocks.
@@ -96,6 +148,29 @@ impl Body {
         Self::new(Content::Stream(Box::new(stream), budget))
     }
 
+    /// Packs it as it leaves, if that is worth it and there is room.
+    #[must_use]
+    pub fn packed(self, engine: &Engine) -> (Self, bool) {
+        let bytes = match &self.content {
+            Content::Blocks(blocks) => blocks.left,
+            Content::Merged(emitter) => emitter.bytes(),
+            _ => 0,
+        };
+        let worth_it = bytes >= PACKED_FROM && engine.pool.counters().waiting == 0;
+        let packing = worth_it.then(|| Packing::new(&engine.packers, &lent(engine))).flatten();
+        let content = match (self.content, packing) {
+            (Content::Blocks(blocks), Some(packing)) => {
+                Content::Packed(packing, Unpacked::Blocks(blocks))
+            }
+            (Content::Merged(emitter), Some(packing)) => {
+                Content::Packed(packing, Unpacked::Merged(emitter))
+            }
+            (content, _) => content,
+        };
+        let packed = matches!(content, Content::Packed(..));
+        (Self { content, receipt: self.receipt }, packed)
+    }
+
     fn ready(page: Ready) -> Self {
         let left = page.text().len();
         Self::new(Content::Blocks(Blocks { page, at: (0, 0), left }))
@@ -114,35 +189,19 @@ impl Produce for Body {
                 // The first piece of the body: there is room.
                 let _ = pieces.push(IoSlice::new(rest));
             }
-            Content::Blocks(Blocks { page, at: (number, sent), .. }) => {
-                let blocks = page.text().blocks().get(*number..).unwrap_or_default();
-                let mut skip = *sent;
-                for block in blocks {
-                    let rest = block.filled().get(skip..).unwrap_or_default();
-                    skip = 0;
-                    if pieces.push(IoSlice::new(rest)).is_err() {
-                        return;
-                    }
-                }
+            Content::Blocks(blocks) => {
+                let room = pieces.capacity().saturating_sub(pieces.len());
+                pieces.extend(blocks.rest().take(room).map(IoSlice::new));
             }
-            Content::Merged(_) | Content::Stream(..) => {}
+            Content::Merged(_) | Content::Packed(..) | Content::Stream(..) => {}
         }
     }
 
     fn consume(&mut self, len: usize) {
         match &mut self.content {
             Content::Text(_, sent) => *sent = sent.saturating_add(len),
-            Content::Blocks(Blocks { page, at: (number, sent), left }) => {
-                *left = left.saturating_sub(len);
-                *sent = sent.saturating_add(len);
-                while let Some(block) = page.text().blocks().get(*number)
-                    && *sent >= block.filled().len()
-                {
-                    *sent = sent.saturating_sub(block.filled().len());
-                    *number = number.saturating_add(1);
-                }
-            }
-            Content::Merged(_) | Content::Stream(..) => {}
+            Content::Blocks(blocks) => blocks.consume(len),
+            Content::Merged(_) | Content::Packed(..) | Content::Stream(..) => {}
         }
     }
 
@@ -154,6 +213,13 @@ impl Produce for Body {
         match &mut self.content {
             Content::Text(..) | Content::Blocks(_) => Ok(0),
             Content::Stream(stream, _) => stream.read(out).await.map_err(|_| Broken),
+            Content::Packed(packing, page) => loop {
+                yield_now().await;
+                match packing.step(out, |room| page.fill(room)) {
+                    0 if !packing.is_done() => {}
+                    n => return Ok(n),
+                }
+            },
             Content::Merged(emitter) => {
                 yield_now().await;
                 let room = out.len().min(BLOCK);
@@ -167,7 +233,7 @@ impl Produce for Body {
             Content::Text(text, sent) => Some(text.len().saturating_sub(*sent)),
             Content::Blocks(blocks) => Some(blocks.left),
             Content::Stream(stream, _) => stream.left(),
-            Content::Merged(_) => None,
+            Content::Merged(_) | Content::Packed(..) => None,
         }
     }
 }
@@ -276,6 +342,7 @@ impl Buffer {
         let block = match &body.content {
             Content::Text(..) | Content::Blocks(_) => None,
             Content::Stream(_, budget) => budget.long_block().or_else(|_| budget.block()).ok(),
+            Content::Packed(..) => Self::block(engine),
             Content::Merged(_) => Self::long(engine).or_else(|| Self::block(engine)),
         };
         block.map_or_else(|| Self::Small(vec![0; REPLY_ROOM].into_boxed_slice()), Self::Block)

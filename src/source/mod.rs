@@ -46,6 +46,8 @@ pub struct Engine {
     pub client: Client,
     /// What is counted.
     pub metrics: Metrics,
+    /// Held by each page that is being packed.
+    pub packers: Rc<()>,
 }
 
 /// A configured source.
