@@ -75,12 +75,13 @@ impl<J: Judge> Intake<J> {
     }
 
     /// Ends the page and looks at the rest of it.
-    pub(super) async fn finish(self, source: &Source) -> Result<(Text, J), ScrapeError> {
+    async fn finish(self, source: &Source) -> Result<(Text, J), ScrapeError> {
         let Self { writer, mut scrubbing, mut judge } = self;
         let mut text = writer.finish()?;
         scrubbing.scrub(text.blocks_mut()).await;
         let mut losses = Losses::default();
         scrubbing.add_to(&mut losses);
+        scrubbing.judge(&text)?;
         source.lost(&losses);
         while judge.advance(text.blocks())? {
             yield_now().await;
@@ -127,6 +128,7 @@ pub(super) async fn index(
     let mut scrubbing = Scrubbing::new(source, format);
     scrubbing.scrub(text.blocks_mut()).await;
     scrubbing.add_to(losses);
+    scrubbing.judge(&text)?;
     let mut indexer = Indexer::new(format, watch, source.families(), budget)?;
     while indexer.advance(text.blocks())? {
         yield_now().await;
@@ -154,6 +156,14 @@ impl Scrubbing {
             scrubber.block(block);
             self.done = self.done.saturating_add(1);
             yield_now().await;
+        }
+    }
+
+    /// Refuses a page that has lost all it had: a web page, not a page with a bad line.
+    fn judge(&self, text: &Text) -> Result<(), IndexError> {
+        match self.scrubber.as_ref().and_then(Scrubber::first) {
+            Some(first) if text.is_empty() => Err(first),
+            _ => Ok(()),
         }
     }
 

@@ -239,6 +239,29 @@ fn malformed_lines_are_dropped_where_the_source_says_so() {
     assert_eq!(daemon.log.text().matches(told).count(), 1, "{}", daemon.log.text());
 }
 
+/// A page of which nothing is left was none.
+#[test]
+fn a_page_that_loses_all_its_lines_is_refused() {
+    let web = Exporter::serving("<html>\n<p>not here\n</html>\n");
+    let empty = Exporter::serving("");
+    let daemon = Setup::new()
+        .source_with("web", &web, "on_malformed: drop_line")
+        .source_with("empty", &empty, "on_malformed: drop_line")
+        .source_of("f", "{file: {path: f.html}, on_malformed: drop_line}")
+        .route("/proxy", "{proxy: all}")
+        .route("/merged", "{merge: {sources: web}}");
+    daemon.folder().write("f.html", "<html>\n");
+    let daemon = daemon.start();
+    for (path, status) in [
+        ("/proxy?module=web", 502),
+        ("/proxy?module=f", 502),
+        ("/proxy?module=empty", 200),
+        ("/merged", 503),
+    ] {
+        assert_eq!(daemon.get(path).status, status, "{path}");
+    }
+}
+
 /// The deadline is the scraper's, and a connection that was cut costs nobody else.
 #[test]
 fn a_slow_exporter_is_given_up_at_the_scrapers_deadline() {
