@@ -75,34 +75,38 @@ impl<J: Judge> Intake<J> {
     }
 
     /// Ends the page and looks at the rest of it.
-    async fn finish(self, source: &Source) -> Result<(Text, J), ScrapeError> {
+    async fn finish(self) -> Result<(Text, J, Scrubbing), ScrapeError> {
         let Self { writer, mut scrubbing, mut judge } = self;
         let mut text = writer.finish()?;
         scrubbing.scrub(text.blocks_mut()).await;
-        let mut losses = Losses::default();
-        scrubbing.add_to(&mut losses);
-        scrubbing.judge(&text)?;
-        source.lost(&losses);
         while judge.advance(text.blocks())? {
             yield_now().await;
         }
-        Ok((text, judge))
+        Ok((text, judge, scrubbing))
     }
 }
 
 impl Intake<Indexer<'_>> {
     /// The page, indexed.
     pub(super) async fn page(self, source: &Source) -> Result<Page, ScrapeError> {
-        let (text, indexer) = self.finish(source).await?;
-        Ok(indexer.finish(text)?)
+        let (text, indexer, scrubbing) = self.finish().await?;
+        let page = indexer.finish(text)?;
+        let mut losses = Losses::default();
+        scrubbing.tell(page.samples(), &mut losses)?;
+        source.lost(&losses);
+        Ok(page)
     }
 }
 
 impl Intake<Checking> {
     /// The page's text, checked, and how many samples it has.
     pub(super) async fn text(self, source: &Source) -> Result<(Text, usize), ScrapeError> {
-        let (text, checking) = self.finish(source).await?;
-        Ok((text, checking.checker.finish()?))
+        let (text, checking, scrubbing) = self.finish().await?;
+        let samples = checking.checker.finish()?;
+        let mut losses = Losses::default();
+        scrubbing.tell(samples, &mut losses)?;
+        source.lost(&losses);
+        Ok((text, samples))
     }
 }
 
@@ -127,13 +131,13 @@ pub(super) async fn index(
     let format = if openmetrics { Format::OpenMetrics } else { Format::Text };
     let mut scrubbing = Scrubbing::new(source, format);
     scrubbing.scrub(text.blocks_mut()).await;
-    scrubbing.add_to(losses);
-    scrubbing.judge(&text)?;
     let mut indexer = Indexer::new(format, watch, source.families(), budget)?;
     while indexer.advance(text.blocks())? {
         yield_now().await;
     }
-    Ok(indexer.finish(text)?)
+    let page = indexer.finish(text)?;
+    scrubbing.tell(page.samples(), losses)?;
+    Ok(page)
 }
 
 /// Takes malformed lines out of a page's blocks, where its source says so.
@@ -159,20 +163,18 @@ impl Scrubbing {
         }
     }
 
-    /// Refuses a page that has lost all it had: a web page, not a page with a bad line.
-    fn judge(&self, text: &Text) -> Result<(), IndexError> {
-        match self.scrubber.as_ref().and_then(Scrubber::first) {
-            Some(first) if text.is_empty() => Err(first),
-            _ => Ok(()),
+    /// Adds what was dropped of the whole page, of which `samples` are left. One without any was a
+    /// web page, not a page with a bad line, and is refused.
+    fn tell(&self, samples: usize, losses: &mut Losses) -> Result<(), IndexError> {
+        let Some((scrubber, first)) = self.scrubber.as_ref().and_then(|it| Some((it, it.first()?)))
+        else {
+            return Ok(());
+        };
+        if samples == 0 {
+            return Err(first);
         }
-    }
-
-    /// Adds what was dropped of the whole page.
-    fn add_to(&self, losses: &mut Losses) {
-        let Some(scrubber) = &self.scrubber else { return };
         losses.lines = losses.lines.saturating_add(scrubber.dropped());
-        if losses.first.is_none() {
-            losses.first = scrubber.first().map(|first| first.to_string());
-        }
+        losses.first.get_or_insert_with(|| first.to_string());
+        Ok(())
     }
 }

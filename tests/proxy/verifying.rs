@@ -242,7 +242,7 @@ fn malformed_lines_are_dropped_where_the_source_says_so() {
 /// A page of which nothing is left was none.
 #[test]
 fn a_page_that_loses_all_its_lines_is_refused() {
-    let web = Exporter::serving("<html>\n<p>not here\n</html>\n");
+    let web = Exporter::serving("<html>\n\n# not here\n<p>\n</html>\n");
     let empty = Exporter::serving("");
     let daemon = Setup::new()
         .source_with("web", &web, "on_malformed: drop_line")
