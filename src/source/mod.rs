@@ -9,6 +9,7 @@ mod file;
 pub mod flight;
 mod http;
 mod own;
+mod turns;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -19,6 +20,7 @@ use smol::{LocalExecutor, Timer};
 pub use self::error::{FileFault, FileName, ScrapeError};
 use self::flight::Flight;
 pub use self::own::{own_page, own_text};
+use self::turns::Turns;
 use crate::config;
 use crate::exposition::{Page, Watch};
 use crate::http::fetch::Client;
@@ -69,7 +71,7 @@ pub struct State {
     /// The page that `cache` keeps.
     kept: RefCell<Option<Rc<Page>>>,
     /// Who reads its FIFO.
-    turn: file::Turn,
+    turns: Rc<Turns>,
     /// Its last fetch took what cannot be had a second time.
     consumed: Cell<bool>,
     /// The fetch under way that others may share.
