@@ -101,12 +101,13 @@ keys! {
     SourceFile, "a source" {
         http: HttpFile,
         file: FileKeys,
+        exec: ExecFile,
         timeout: Text,
         labels: Named<Text>,
         cache: Text,
         max_age: Text,
     }
-    later: ["exec", "push", "klipper", "every", "verify", "on_malformed"]
+    later: ["push", "klipper", "every", "verify", "on_malformed"]
 }
 
 keys! {
@@ -125,6 +126,19 @@ keys! {
     /// Which files are read.
     FileKeys, "a file source" {
         path: Text,
+    }
+    later: []
+}
+
+keys! {
+    /// What is run, and how.
+    ExecFile, "an exec source" {
+        command: OneOrMany<Text>,
+        env: Named<Text>,
+        env_file: Named<Text>,
+        clear_env: Text,
+        cwd: Text,
+        allow_args: Text,
     }
     later: []
 }

@@ -11,12 +11,13 @@
 //! the values and resolves names. Both steps name the place of a fault: the first has it from the
 //! parser, the second walks the file once more to the node in question (`locate.rs`).
 //!
-//! Not here: TLS, logins, pipes and all sources but `http` and `file`. Their keys are known and
+//! Not here: TLS, logins, pipes and all sources but `http`, `file` and `exec`. Their keys are known and
 //! refused as `not built yet`, apart from misspelt ones.
 
 mod address;
 mod at;
 mod build;
+mod command;
 mod error;
 mod example;
 mod file;
@@ -41,8 +42,8 @@ pub(crate) use self::near::did_you_mean;
 pub use self::network::Network;
 pub use self::pattern::{NamePattern, PathPattern, Segment};
 pub use self::plan::{
-    DEFAULT_LABEL, File, Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict, Outlet,
-    Plan, Redirects, Route, Server, Source,
+    DEFAULT_LABEL, Exec, File, Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict,
+    Outlet, Plan, Redirects, Route, Server, Source,
 };
 pub use self::route::RoutePath;
 pub use self::secret::Secret;

@@ -5,6 +5,7 @@
 
 pub mod discover;
 mod error;
+mod exec;
 mod file;
 pub mod flight;
 mod http;
@@ -17,7 +18,8 @@ use std::time::{Duration, Instant};
 
 use smol::{LocalExecutor, Timer};
 
-pub use self::error::{FileFault, FileName, ScrapeError};
+pub use self::error::{ExecFault, FileFault, FileName, ScrapeError};
+pub use self::exec::Children;
 use self::flight::Flight;
 pub use self::own::{own_page, own_text};
 use self::turns::Turns;
@@ -38,6 +40,8 @@ pub struct Engine {
     pub reserve: Budget,
     /// Connections to exporters.
     pub client: Client,
+    /// Commands that run.
+    pub children: Rc<Children>,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -59,6 +63,7 @@ pub struct Source {
 enum Kind {
     Http(http::Http),
     File(file::File),
+    Exec(exec::Exec),
 }
 
 /// What a source remembers from scrape to scrape and from configuration to configuration.
@@ -70,8 +75,10 @@ pub struct State {
     expected: Cell<usize>,
     /// The page that `cache` keeps.
     kept: RefCell<Option<Rc<Page>>>,
-    /// Who reads its FIFO.
+    /// Who reads its FIFO, and who runs its command.
     turns: Rc<Turns>,
+    /// What its command says beside its output.
+    complaints: exec::Throttle,
     /// Its last fetch took what cannot be had a second time.
     consumed: Cell<bool>,
     /// The fetch under way that others may share.
@@ -93,6 +100,7 @@ impl Source {
         let kind = match &plan.kind {
             config::Kind::Http(plan) => Kind::Http(http::Http::new(plan)?),
             config::Kind::File(plan) => Kind::File(file::File::new(plan)),
+            config::Kind::Exec(plan) => Kind::Exec(exec::Exec::new(plan)),
         };
         Ok(Self {
             name: plan.name.clone(),
@@ -135,15 +143,17 @@ impl Source {
     }
 
     /// Blocks that a scrape is to be granted, and whether that is a guess: the most there may be.
-    /// None where a kept page, or the one being fetched, will do.
+    /// None where a kept page, or the one being fetched, will do; a command's run may end before.
     #[must_use]
     pub fn expects(&self) -> (usize, bool) {
-        if self.state.kept.borrow().is_some() || self.under_way().is_some() {
+        // A run may be over by the time that blocks are granted, and the next one is not repeated.
+        let shares = !matches!(self.kind, Kind::Exec(_)) && self.under_way().is_some();
+        if self.state.kept.borrow().is_some() || shares {
             return (0, false);
         }
         let known = match (&self.kind, self.state.expected.get()) {
             (Kind::File(file), 0) => file.expects(),
-            (Kind::Http(_), 0) => None,
+            (Kind::Http(_) | Kind::Exec(_), 0) => None,
             (_, blocks) => Some(blocks),
         };
         known.map_or((blocks_for(self.max_bytes), true), |blocks| (blocks, false))
@@ -169,8 +179,8 @@ impl Source {
         budget: Budget,
         deadline: Instant,
     ) -> Fetched {
-        // What is read from a FIFO is there only once, so all who ask share it.
-        if self.cache.is_none() && !matches!(self.kind, Kind::File(_)) {
+        // What is read from a FIFO is there only once, and a command runs for all who ask meanwhile.
+        if self.cache.is_none() && matches!(self.kind, Kind::Http(_)) {
             return self.fetch(engine, budget, deadline).await.map_err(Rc::new);
         }
         if let Some(page) = self.state.kept.borrow().as_ref() {
@@ -252,7 +262,8 @@ impl Source {
         fetched.map(Rc::new)
     }
 
-    /// Whether a scrape for which there was no memory can be tried again: not where a FIFO was read.
+    /// Whether a scrape for which there was no memory can be tried again: not where a FIFO was read, or a
+    /// command run.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
         !self.state.consumed.get() || self.state.kept.borrow().is_some()
@@ -280,6 +291,7 @@ impl Source {
                 // Large, and one allocation beside a whole exchange is nothing.
                 Kind::Http(http) => Box::pin(http.fetch(self, engine, budget, deadline)).await,
                 Kind::File(file) => Box::pin(file.fetch(self, engine, budget)).await,
+                Kind::Exec(exec) => Box::pin(exec.fetch(self, engine, budget, &[])).await,
             }
         };
         smol::future::or(work, late).await
