@@ -176,6 +176,46 @@ pub const FILES: usize = 128;
 /// Times a file is read before it counts as one that never stands still.
 pub const FILE_READS: usize = 3;
 
+/// Commands that run at once, those that are being killed included; each takes two descriptors, and
+/// four more for a moment as it is started. The next ones wait for their turn.
+pub const CHILDREN: usize = 64;
+
+/// Of these, commands of one source: what cannot be killed, such as a command that hangs on a dead
+/// network drive, holds its place, and must leave some to the others.
+pub const CHILDREN_OF_SOURCE: usize = 16;
+
+/// From TERM to KILL for a command that is no longer wanted.
+pub const KILL_AFTER: Duration = Duration::from_millis(200);
+
+/// How often it is looked whether a command has exited, should its signal be kept from us: whoever
+/// starts fanin may have it blocked.
+pub const REAP_AGAIN: Duration = Duration::from_secs(1);
+
+/// Words of a command, the program included.
+pub const COMMAND_WORDS: usize = 64;
+
+/// Bytes of one of them.
+pub const COMMAND_WORD: usize = 4 * 1024;
+
+/// Environment variables that a configuration gives a command.
+pub const COMMAND_ENV: usize = 64;
+
+/// Bytes of a command's standard error that are read at once.
+pub const STDERR: usize = 4 * 1024;
+
+/// Bytes of a line of it that are logged.
+pub const STDERR_LINE: usize = 1024;
+
+/// Lines of a source's standard error that are logged within [`STDERR_WINDOW`]; the others are
+/// counted.
+pub const STDERR_LINES: usize = 20;
+
+/// See [`STDERR_LINES`].
+pub const STDERR_WINDOW: Duration = Duration::from_secs(60);
+
+/// Bytes of standard error that are still read once a command has ended: what a pipe holds.
+pub const STDERR_REST: usize = 64 * 1024;
+
 /// Bytes of a Unix socket's path: `sun_path` has 108, the last of them zero.
 pub const UNIX_PATH: usize = 107;
 

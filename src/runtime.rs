@@ -28,7 +28,7 @@ use crate::limits::{BEHIND_HEAD, DRAIN, HEAD, MIN_TAKE_RATE, SLOW_READER};
 use crate::memory::Pool;
 use crate::outlet::{Body, Buffer, Program, Server};
 use crate::source::discover::discover;
-use crate::source::{Engine, Source, State};
+use crate::source::{Children, Engine, Source, State};
 use crate::telemetry::log::Chain;
 use crate::telemetry::metrics::Metrics;
 
@@ -141,8 +141,10 @@ pub struct Runtime {
 pub fn engine(limits: &config::Limits) -> Rc<Engine> {
     let buffers = limits.connections.saturating_mul(HEAD.saturating_add(BEHIND_HEAD));
     let pool = Pool::new(limits.memory.saturating_sub(buffers.min(limits.memory / 8)), limits.kept);
+    let executor = Rc::new(LocalExecutor::new());
     Rc::new(Engine {
-        executor: Rc::new(LocalExecutor::new()),
+        children: Children::new(Rc::clone(&executor)),
+        executor,
         reserve: pool.reserve(),
         pool,
         client: Client::new(),
@@ -317,7 +319,7 @@ impl Runtime {
         }
     }
 
-    /// Takes no more requests, and waits for the replies under way.
+    /// Takes no more requests, and waits for the replies under way. Commands that run end with us.
     async fn end(&self) {
         log::info!("ending (open connections: {})", self.connections.count());
         self.ending.set(true);
@@ -328,6 +330,7 @@ impl Runtime {
         };
         smol::future::or(self.connections.emptied(), late).await;
         self.connections.close_all();
+        self.engine.children.end().await;
     }
 
     async fn read_again(self: &Rc<Self>) -> Result<(), String> {

@@ -203,6 +203,30 @@ fn files_are_read_in_full() {
 }
 
 #[test]
+fn commands_are_read_in_full() {
+    let plan = load(Path::new("tests/config/valid/exec.yaml")).unwrap();
+    let [Kind::Exec(backup), Kind::Exec(short)] = [&plan.sources[0].kind, &plan.sources[1].kind]
+    else {
+        panic!("{:?}", plan.sources)
+    };
+    let folder = std::path::absolute("tests/config/valid").unwrap();
+    assert_eq!(backup.program, folder.join("./backup-age"));
+    let args: Vec<_> = backup.args.iter().map(config::Secret::expose).collect();
+    assert_eq!(args, ["--json", "from-the-environment", ""]);
+    let env: Vec<_> = backup.env.iter().map(|(k, v)| (&**k, v.expose())).collect();
+    let want = [("LANG", "C"), ("TOKEN", "from-the-environment"), ("EMPTY", "")];
+    assert_eq!(env, [&want[..], &[("PASSWORD", "hunter2")]].concat());
+    assert_eq!(backup.cwd, Some(folder.join("scripts")));
+    assert!(backup.clear_env && backup.allow_args);
+    let shown = format!("{plan:?}");
+    assert!(!shown.contains("from-the-environment") && !shown.contains("hunter2"), "{shown}");
+
+    assert_eq!(short.program, Path::new("backup-age"));
+    assert!(short.args.is_empty() && short.env.is_empty() && short.cwd.is_none());
+    assert!(!short.clear_env && !short.allow_args);
+}
+
+#[test]
 fn relative_paths_start_at_the_files_folder() {
     let text = "servers: [{listen: [unix://run/x.sock, unix:///run/x.sock]}]\n\
         sources: {a: {http: {url: \"unix://y.sock:/m\"}}, b: {file: {path: x/y.prom}}}";
@@ -350,7 +374,7 @@ fn what_is_not_built_yet_says_so() {
     let server = ["auth: {}", "tls: {}", "advertise: x"]
         .into_iter()
         .map(|key| (format!("servers: [{{{key}}}]"), "servers[0]", key));
-    let kinds = ["exec: {command: [x]}", "push: {}", "klipper: {target: x}"];
+    let kinds = ["push: {}", "klipper: {target: x}"];
     let source =
         kinds.into_iter().map(|key| (format!("sources: {{a: {{{key}}}}}"), "sources.a", key));
     let http = [("sources: {a: {http: {tls: {}}}}".to_owned(), "sources.a.http", "tls:")];

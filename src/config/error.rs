@@ -257,8 +257,11 @@ fn may_hold_secret(line: &str) -> bool {
     };
     // A user and password in a URL are refused, yet they are there.
     let user = line.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
+    // Variables that a command gets, one of which may be.
+    let env = line.replace("clear_env", "");
+    let variables = env.contains("env:") || env.contains("env\":");
     let words = ["password", "token", "key", "secret", "auth", "headers", "cookie"];
-    user || words.into_iter().any(names)
+    user || variables || words.into_iter().any(names)
 }
 
 #[cfg(test)]
@@ -280,6 +283,10 @@ mod tests {
             ("a secret in JSON", "{\"bearer_token\": \"x\"}", 1, 1, None),
             ("its file", "password_file: x", 1, 1, Some(" 1 | password_file: x\n   | ^")),
             ("both", "{password: x, password_file: y}", 1, 1, None),
+            ("variables", "exec: {command: x, env: {A: x}}", 1, 1, None),
+            ("variables in JSON", "{\"env\": {\"A\": 1}}", 1, 1, None),
+            ("no variables", "clear_env: x", 1, 1, Some(" 1 | clear_env: x\n   | ^")),
+            ("their files", "env_file: {A: x}", 1, 1, Some(" 1 | env_file: {A: x}\n   | ^")),
             ("a URL with a user", "url: http://me:pw@host/", 1, 6, None),
         ];
         for (name, text, line, column, want) in cases {

@@ -115,6 +115,7 @@ keys! {
     SourceFile, "a source" {
         http: HttpFile,
         file: FileKeys,
+        exec: ExecFile,
         timeout: Text,
         labels: Named<Text>,
         cache: Text,
@@ -123,7 +124,7 @@ keys! {
         verify: Text,
         on_malformed: Text,
     }
-    later: ["exec", "push", "klipper"]
+    later: ["push", "klipper"]
 }
 
 keys! {
@@ -142,6 +143,19 @@ keys! {
     /// Which files are read.
     FileKeys, "a file source" {
         path: Text,
+    }
+    later: []
+}
+
+keys! {
+    /// What is run, and how.
+    ExecFile, "an exec source" {
+        command: OneOrMany<Text>,
+        env: Named<Text>,
+        env_file: Named<Text>,
+        clear_env: Text,
+        cwd: Text,
+        allow_args: Text,
     }
     later: []
 }

@@ -12,12 +12,13 @@
 //! parser, the second walks the file once more to the node in question (`locate.rs`). Sources in
 //! files of their own (`folder.rs`) go the same way and meet the others in the second step.
 //!
-//! Not here: TLS, logins, pipes and all sources but `http` and `file`. Their keys are known and
+//! Not here: TLS, logins, pipes and all sources but `http`, `file` and `exec`. Their keys are known and
 //! refused as `not built yet`, apart from misspelt ones.
 
 mod address;
 mod at;
 mod build;
+mod command;
 mod error;
 mod example;
 mod file;
@@ -45,8 +46,8 @@ pub(crate) use self::near::did_you_mean;
 pub use self::network::Network;
 pub use self::pattern::{NamePattern, PathPattern, Segment};
 pub use self::plan::{
-    DEFAULT_LABEL, Every, File, Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict,
-    OnMalformed, Outlet, Plan, Proxy, Redirects, Route, Server, Source,
+    DEFAULT_LABEL, Every, Exec, File, Found, Http, Kind, Limits, ManyServers, Member, Merge,
+    OnConflict, OnMalformed, Outlet, Plan, Proxy, Redirects, Route, Server, Source,
 };
 pub use self::route::RoutePath;
 pub use self::secret::Secret;

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::Listen;
@@ -180,6 +181,8 @@ pub enum Kind {
     Http(Http),
     /// Files that something else writes.
     File(File),
+    /// A command whose standard output is the page.
+    Exec(Exec),
 }
 
 /// Which files are read.
@@ -189,6 +192,23 @@ pub struct File {
     pub path: PathPattern,
     /// A file that was not written for longer than this fails the source.
     pub max_age: Option<Duration>,
+}
+
+/// A command and what it is started with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exec {
+    /// An absolute path, or a name that is looked for in `PATH`.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<Secret>,
+    /// Variables that it gets, in the file's order, each once.
+    pub env: Vec<(Box<str>, Secret)>,
+    /// Whether these are all; else they are added to fanin's own.
+    pub clear_env: bool,
+    /// The folder that it starts in; `None` for fanin's own.
+    pub cwd: Option<PathBuf>,
+    /// Whether a scraper may add arguments.
+    pub allow_args: bool,
 }
 
 /// An exporter's address and what a request to it carries.

@@ -37,7 +37,7 @@ fn fault(error: &yaml_serde::Error) -> Fault {
     };
     // A misspelt key may have a secret behind it, and a map may have one where it is not expected.
     let path = format!(".{message}");
-    let hidden = [".auth", ".headers"].iter().any(|part| path.contains(part));
+    let hidden = [".auth", ".headers", ".env"].iter().any(|part| path.contains(part));
     let fault = Fault::told(place, message);
     if hidden { fault.hidden() } else { fault }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::at::At;
 use super::build::{Context, at_most, scrape_time, some_time};
+use super::command;
 use super::error::Fault;
 use super::file::{AuthFile, BasicFile, FileKeys, HttpFile, SourceFile};
 use super::pattern::PathPattern;
@@ -138,15 +139,24 @@ fn every(
 
 /// The one kind of a source.
 fn kind(at: &At<'_>, file: &SourceFile, context: &Context<'_>) -> Result<Kind, Fault> {
-    match (&file.http, &file.file) {
-        (Some(_), Some(_)) => Err(Fault::rule(at, "http and file exclude each other")),
-        (None, None) => Err(Fault::rule(at, "a kind such as http is missing")),
-        (None, Some(keys)) => {
+    let kinds = [
+        ("http", file.http.is_some()),
+        ("file", file.file.is_some()),
+        ("exec", file.exec.is_some()),
+    ];
+    let mut named = kinds.iter().filter(|(_, is_there)| *is_there);
+    if let (Some((one, _)), Some((other, _))) = (named.next(), named.next()) {
+        return Err(Fault::rule(at, format_args!("{one} and {other} exclude each other")));
+    }
+    match (&file.http, &file.file, &file.exec) {
+        (Some(http), ..) => Ok(Kind::Http(self::http(&at.key("http"), http, context)?)),
+        (_, Some(keys), _) => {
             let path = path(&at.key("file"), keys, context)?;
             let max_age = context.value(&at.key("max_age"), file.max_age.as_ref(), some_time)?;
             Ok(Kind::File(File { path, max_age }))
         }
-        (Some(http), None) => Ok(Kind::Http(self::http(&at.key("http"), http, context)?)),
+        (.., Some(exec)) => Ok(Kind::Exec(command::exec(&at.key("exec"), exec, context)?)),
+        (None, None, None) => Err(Fault::rule(at, "a kind such as http is missing")),
     }
 }
 
@@ -159,7 +169,7 @@ fn path(at: &At<'_>, file: &FileKeys, context: &Context<'_>) -> Result<PathPatte
 }
 
 /// A name and its value, both checked.
-type Pair<T> = (Box<str>, T);
+pub(super) type Pair<T> = (Box<str>, T);
 
 /// `sources.NAME.labels`.
 fn labels(
@@ -339,7 +349,11 @@ fn secret<'a>(
 }
 
 /// The secret in a file, without the line end behind it.
-fn secret_file(at: &At<'_>, text: &Text, context: &Context<'_>) -> Result<String, Fault> {
+pub(super) fn secret_file(
+    at: &At<'_>,
+    text: &Text,
+    context: &Context<'_>,
+) -> Result<String, Fault> {
     let name = context.text(at, text)?;
     let secret =
         read_secret(&context.folder().join(&name)).map_err(|rule| Fault::value(at, &name, rule))?;

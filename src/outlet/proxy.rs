@@ -85,6 +85,10 @@ impl ProxyOutlet {
         let Some(Member::Source(source)) = self.members.get(number) else {
             return server.own(engine);
         };
+        if source.refuses(&params) {
+            let text = format!("source \"{}\" takes no args: allow_args is false", source.name());
+            return Err(Refusal::new(400, text));
+        }
         if !source.passes(&params) {
             let reply = self.scraped(engine, source, (&params, deadline)).await?;
             return Ok(if self.compress { packed(reply, engine, fields) } else { reply });

@@ -38,6 +38,8 @@ pub enum ScrapeError {
     File(FileFault),
     /// A file was not written for this long, which is longer than it may be.
     Stale(Duration, Duration),
+    /// A command cannot be run, or did not end well.
+    Exec(ExecFault),
     /// Any of these, in one of a source's files.
     In(FileName, Box<Self>),
 }
@@ -66,6 +68,39 @@ impl fmt::Display for FileFault {
             Self::Kind => f.write_str("neither a file nor a FIFO"),
             Self::Changing => write!(f, "changed while it was read, {FILE_READS} times in a row"),
             Self::Io(fault) => Brief(fault).fmt(f),
+        }
+    }
+}
+
+/// Why a command gave no page.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ExecFault {
+    /// It cannot be started; what may help.
+    Start(FileName, io::Error, Option<&'static str>),
+    /// Its output or its end cannot be read.
+    Read(io::Error),
+    /// It ended with this status instead of 0.
+    Exited(i32),
+    /// This signal ended it.
+    Killed(i32),
+    /// The program is ending, and starts nothing any more.
+    Ending,
+}
+
+impl fmt::Display for ExecFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(name, fault, hint) => {
+                f.write_str("cannot start \"")?;
+                name.fmt(f)?;
+                write!(f, "\": {}", Brief(fault))?;
+                hint.map_or(Ok(()), |hint| write!(f, " ({hint})"))
+            }
+            Self::Read(fault) => write!(f, "its output: {}", Brief(fault)),
+            Self::Exited(status) => write!(f, "exited with {status}"),
+            Self::Killed(signal) => write!(f, "killed by signal {signal}"),
+            Self::Ending => f.write_str("not started: fanin is ending"),
         }
     }
 }
@@ -126,6 +161,7 @@ impl ScrapeError {
             Self::NotKept => "memory",
             Self::File(_) => "file",
             Self::Stale(..) => "stale",
+            Self::Exec(_) => "exec",
             Self::In(_, error) => error.reason(),
         }
     }
@@ -169,6 +205,7 @@ impl fmt::Display for ScrapeError {
                 let (age, most) = (age.as_secs(), most.as_secs_f64());
                 write!(f, "written {age}s ago, and may be {most}s old")
             }
+            Self::Exec(fault) => fault.fmt(f),
             Self::In(name, error) => {
                 name.fmt(f)?;
                 write!(f, ": {error}")
@@ -196,6 +233,12 @@ impl From<FetchError> for ScrapeError {
 impl From<FileFault> for ScrapeError {
     fn from(fault: FileFault) -> Self {
         Self::File(fault)
+    }
+}
+
+impl From<ExecFault> for ScrapeError {
+    fn from(fault: ExecFault) -> Self {
+        Self::Exec(fault)
     }
 }
 

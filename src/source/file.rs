@@ -23,7 +23,6 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use event_listener::Event;
 use rustix::fs::{Mode, OFlags};
 use smol::Async;
 use smol::future::yield_now;
@@ -92,7 +91,7 @@ impl File {
         let regular = found.iter().filter(|file| file.kind == FileKind::Regular);
         state.stats.found(regular.map(Found::time).collect());
         let fifo = found.iter().any(|file| file.kind == FileKind::Fifo);
-        let _turn = if fifo { Some(state.turn.take().await) } else { None };
+        let _turn = if fifo { Some(state.turns.take(1).await) } else { None };
         if !fifo {
             budget.correct(expected(&found));
         }
@@ -376,35 +375,6 @@ async fn join(
     drop((emitter, block));
     let text = writer.finish()?;
     index(text, (source, source.watch()), budget, &mut Losses::default()).await
-}
-
-/// Who may read: one at a time, in no particular order.
-#[derive(Default)]
-pub(super) struct Turn {
-    taken: Cell<bool>,
-    free: Event,
-}
-
-/// The right to read, until dropped.
-struct Taken<'a>(&'a Turn);
-
-impl Turn {
-    async fn take(&self) -> Taken<'_> {
-        loop {
-            let free = self.free.listen();
-            if !self.taken.replace(true) {
-                return Taken(self);
-            }
-            free.await;
-        }
-    }
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        self.0.taken.set(false);
-        self.0.free.notify(1);
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod body;
 pub mod discover;
 mod error;
+mod exec;
 mod file;
 pub mod flight;
 mod http;
@@ -14,6 +15,7 @@ mod own;
 mod params;
 mod pass;
 mod schedule;
+mod turns;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -21,12 +23,14 @@ use std::time::{Duration, Instant};
 
 use smol::{LocalExecutor, Task, Timer};
 
-pub use self::error::{FileFault, FileName, ScrapeError};
+pub use self::error::{ExecFault, FileFault, FileName, ScrapeError};
+pub use self::exec::Children;
 use self::flight::{Flight, Flights};
 use self::intake::Losses;
 pub use self::own::{own_page, own_text};
 pub use self::params::Params;
 pub use self::pass::{Passed, Stream, Terms, Told};
+use self::turns::Turns;
 use crate::config;
 use crate::exposition::{Page, Watch};
 use crate::http::fetch::Client;
@@ -44,6 +48,8 @@ pub struct Engine {
     pub reserve: Budget,
     /// Connections to exporters.
     pub client: Client,
+    /// Commands that run.
+    pub children: Rc<Children>,
     /// What is counted.
     pub metrics: Metrics,
     /// Held by each page that is being packed.
@@ -70,10 +76,14 @@ pub struct Source {
     schedule: RefCell<Option<Task<()>>>,
 }
 
+/// The parameter with a further argument for a command, as in exporter_exporter.
+const ARGS: &str = "args";
+
 /// How a source is reached.
 enum Kind {
     Http(http::Http),
     File(file::File),
+    Exec(exec::Exec),
 }
 
 /// What a source remembers from scrape to scrape and from configuration to configuration.
@@ -89,8 +99,10 @@ pub struct State {
     kept: RefCell<Option<Rc<Page>>>,
     /// Ends the time of the kept page.
     expiry: RefCell<Option<Task<()>>>,
-    /// Who reads its FIFO.
-    turn: file::Turn,
+    /// Who reads its FIFO, and who runs its command.
+    turns: Rc<Turns>,
+    /// What its command says beside its output.
+    complaints: exec::Throttle,
     /// Its last fetch took what cannot be had a second time.
     consumed: Cell<bool>,
     /// The fetches under way that others may share, by the parameters they were given.
@@ -118,6 +130,7 @@ impl Source {
         let kind = match &plan.kind {
             config::Kind::Http(plan) => Kind::Http(http::Http::new(plan)?),
             config::Kind::File(plan) => Kind::File(file::File::new(plan)),
+            config::Kind::Exec(plan) => Kind::Exec(exec::Exec::new(plan)),
         };
         Ok(Self {
             name: plan.name.clone(),
@@ -173,17 +186,27 @@ impl Source {
     pub fn heeded(&self, params: &Params) -> Params {
         match &self.kind {
             Kind::Http(_) => params.clone(),
-            Kind::File(_) => Params::default(),
+            Kind::Exec(exec) if exec.takes_args() => params.only(ARGS),
+            Kind::File(_) | Kind::Exec(_) => Params::default(),
         }
     }
 
+    /// Whether `params` hold arguments for a command that takes none.
+    #[must_use]
+    pub fn refuses(&self, params: &Params) -> bool {
+        let takes_none = matches!(&self.kind, Kind::Exec(exec) if !exec.takes_args());
+        takes_none && params.values(ARGS).next().is_some()
+    }
+
     /// Blocks that a scrape is to be granted, and whether that is a guess: the most there may be.
-    /// None where a kept page, or the one being fetched, will do.
+    /// None where a kept page, or the one being fetched, will do; a command's run may end before.
     #[must_use]
     pub fn expects(&self, params: &Params) -> (usize, bool) {
         let params = self.heeded(params);
         let kept = params.is_empty() && self.state.kept.borrow().is_some();
-        if kept || self.state.flights.under_way(&params).is_some() {
+        // A run may be over by the time that blocks are granted, and the next one is not repeated.
+        let shares = !matches!(self.kind, Kind::Exec(_)) || self.every.is_some();
+        if kept || (shares && self.state.flights.under_way(&params).is_some()) {
             return (0, false);
         }
         self.needs()
@@ -193,7 +216,7 @@ impl Source {
     fn needs(&self) -> (usize, bool) {
         let known = match (&self.kind, self.state.expected.get()) {
             (Kind::File(file), 0) => file.expects(),
-            (Kind::Http(_), 0) => None,
+            (Kind::Http(_) | Kind::Exec(_), 0) => None,
             (_, blocks) => Some(blocks),
         };
         known.map_or((blocks_for(self.max_bytes), true), |blocks| (blocks, false))
@@ -214,8 +237,8 @@ impl Source {
     ) -> Fetched {
         let params = self.heeded(params);
         let keeps = params.is_empty() && self.keeps_for().is_some();
-        // What is read from a FIFO is there only once, so all who ask share it.
-        if !keeps && !matches!(self.kind, Kind::File(_)) {
+        // What is read from a FIFO is there only once, and a command runs for all who ask meanwhile.
+        if !keeps && matches!(self.kind, Kind::Http(_)) {
             return self.fetch(engine, budget, (&params, deadline)).await.map_err(Rc::new);
         }
         if keeps && let Some(page) = self.state.kept.borrow().as_ref() {
@@ -322,7 +345,7 @@ impl Source {
     }
 
     /// Whether a scrape with `params` for which there was no memory can be tried again: not where a
-    /// FIFO was read, or parameters may have made the source do something.
+    /// FIFO was read, a command run, or parameters may have made the source do something.
     #[must_use]
     pub fn is_repeatable(&self, params: &Params) -> bool {
         let params = self.heeded(params);
@@ -349,6 +372,7 @@ impl Source {
                     Box::pin(http.fetch(self, engine, budget, (params, deadline))).await
                 }
                 Kind::File(file) => Box::pin(file.fetch(self, engine, budget)).await,
+                Kind::Exec(exec) => Box::pin(exec.fetch(self, engine, budget, params)).await,
             }
         };
         within(deadline, work).await

@@ -39,6 +39,13 @@ impl Params {
         pairs(&self.0).filter(move |(name, _)| name == key).map(|(_, value)| value)
     }
 
+    /// Those of one key, as they were sent.
+    #[must_use]
+    pub fn only(&self, key: &str) -> Self {
+        let has_key = |pair: &&str| pairs(pair).any(|(name, _)| name == key);
+        Self(self.0.split('&').filter(has_key).collect::<Vec<_>>().join("&").into())
+    }
+
     /// The first value of `key`, and the parameters without that pair: further ones of the same key
     /// are for whoever comes next.
     #[must_use]
@@ -87,5 +94,7 @@ mod tests {
         let values: Vec<String> = params.values("args").map(|value| value.to_string()).collect();
         assert_eq!(values, ["a", "b&c", ""]);
         assert!(!params.is_empty() && Params::default().is_empty());
+        assert_eq!(params.only("args").as_str(), "args=a&args=b%26c&args=");
+        assert!(params.only("arg").is_empty());
     }
 }

@@ -76,6 +76,17 @@ pub fn start(level: LevelFilter, format: Format) {
     }
 }
 
+/// Whether a line can be written without waiting for whoever reads the log.
+#[must_use]
+pub fn has_room() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    let stderr = io::stderr();
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // A pipe that can be written takes 4 KiB at once.
+    poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], Some(&now)) != Ok(0)
+}
+
 /// An error and all that caused it, joined by `: `. `{:#}` is for the log: paths of ours are whole
 /// there.
 pub struct Chain<'a>(pub &'a dyn std::error::Error);

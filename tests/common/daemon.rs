@@ -124,6 +124,16 @@ impl Daemon {
         line.and_then(|line| line.split_whitespace().nth(1)).expect(key).parse().unwrap()
     }
 
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// File descriptors that are open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
     /// File descriptors that are sockets.
     pub fn sockets(&self) -> usize {
         let entries = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();

@@ -26,6 +26,7 @@ pub mod gate;
 pub mod log;
 pub mod page;
 pub mod peers;
+pub mod process;
 pub mod reply;
 pub mod setup;
 pub mod wire;

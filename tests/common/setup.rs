@@ -165,7 +165,8 @@ impl Setup {
         Daemon::spawn(command, self.folder, listeners)
     }
 
-    fn command(&self) -> Command {
+    /// `fanin` in its surroundings, without arguments.
+    pub fn command(&self) -> Command {
         let mut command = match self.descriptors {
             None => Command::new(PROGRAM),
             Some(most) => {

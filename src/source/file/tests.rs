@@ -172,24 +172,6 @@ fn a_file_that_never_stands_still_is_an_error() {
 }
 
 #[test]
-fn one_reads_at_a_time() {
-    let turn = Turn::default();
-    let executor = LocalExecutor::new();
-    let first = smol::block_on(turn.take());
-    let second = executor.spawn(async { turn.take().await });
-    let third = executor.spawn(async { turn.take().await });
-    while executor.try_tick() {}
-    assert!(!second.is_finished() && !third.is_finished());
-    drop(first);
-    while executor.try_tick() {}
-    assert!(second.is_finished() && !third.is_finished());
-    // One that goes away while it waits, or before it begins, holds up nobody.
-    drop(second);
-    while executor.try_tick() {}
-    assert!(third.is_finished());
-}
-
-#[test]
 fn names_are_told_apart_and_need_no_second_line() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;

@@ -1,0 +1,123 @@
+//! How runs end that do not end by themselves.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::common::process::{children, runs};
+use super::{assert_none_left, failed, fifo, running, scripted, written_down};
+
+/// Waits until none of these runs any more.
+fn assert_dead(name: &str, daemon: &super::Daemon, pids: &[u32]) {
+    daemon.until(&format!("{name}: the end of {pids:?}"), || !pids.iter().any(|pid| runs(*pid)));
+}
+
+/// Commands that would take for ever, with the number of processes that they write down.
+const ENDLESS: [(&str, &str, usize); 9] = [
+    ("says nothing", "echo $$ >> pids; exec sleep 30", 1),
+    ("closes its output and lives on", "echo $$ >> pids; echo x 1; exec >&-; sleep 30", 1),
+    ("leaves its output to another", "sleep 30 & echo $! >> pids; echo x 1", 1),
+    (
+        "leaves its output to one that ignores TERM",
+        "(trap '' TERM; exec sleep 30) & echo $! >> pids; echo x 1",
+        1,
+    ),
+    ("ignores TERM", "trap '' TERM; echo $$ >> pids; sleep 30 & echo $! >> pids; wait", 2),
+    ("is stopped", "echo $$ >> pids; kill -STOP $$; sleep 30", 1),
+    (
+        "a byte a moment",
+        "echo $$ >> pids; n=0; while [ $n -lt 300 ]; do printf x; sleep 0.1; n=$((n+1)); done",
+        1,
+    ),
+    ("keeps standard error open", "echo $$ >> pids; echo x 1; exec >&-; exec sleep 30", 1),
+    (
+        "many in a row",
+        "for n in 1 2 3 4 5 6 7 8; do sleep 30 | sleep 30 & echo $! >> pids; done; wait",
+        8,
+    ),
+];
+
+#[test]
+fn at_the_deadline_the_whole_group_is_killed_and_nobody_waits_for_it() {
+    for (name, script, count) in ENDLESS {
+        let daemon = scripted(script, "", ", timeout: 400ms").start();
+        let start = Instant::now();
+        let told = failed(name, &daemon, "timeout");
+        assert!(start.elapsed() < Duration::from_secs(3), "{name}: {:?}", start.elapsed());
+        assert_eq!(told, "source \"cron\": no whole page within 400ms\n", "{name}");
+        let pids = written_down(&daemon, count);
+        assert_dead(name, &daemon, &pids);
+        assert_none_left(name, &daemon);
+        assert_eq!(daemon.status("Threads"), 2, "{name}");
+    }
+}
+
+#[test]
+fn when_the_last_who_waits_has_gone_the_whole_group_is_killed() {
+    for (name, script, count) in ENDLESS {
+        let daemon = running(script);
+        let (mut one, mut two) = (daemon.connect(), daemon.connect());
+        one.ask("/merged");
+        two.ask("/merged");
+        let pids = written_down(&daemon, count);
+        assert_eq!(daemon.get("/-/healthy").status, 200, "{name}");
+        drop(one);
+        assert_eq!(daemon.get("/-/healthy").status, 200, "{name}");
+        assert!(!children(daemon.pid()).is_empty(), "{name}: one still waits");
+        drop(two);
+        assert_dead(name, &daemon, &pids);
+        assert_none_left(name, &daemon);
+    }
+}
+
+/// What is well-behaved has time to clean up.
+#[test]
+fn term_comes_first() {
+    let script = "trap 'echo done > cleaned; exit 0' TERM; echo $$ >> pids; sleep 30 & wait";
+    let daemon = scripted(script, "", ", timeout: 400ms").start();
+    failed("cleans up", &daemon, "timeout");
+    assert_none_left("cleans up", &daemon);
+    assert!(daemon.folder().file("cleaned").exists());
+}
+
+/// A page that is whole counts, whatever goes on in the background without holding its output.
+#[test]
+fn what_goes_on_in_the_background_is_let_go() {
+    let script = "sleep 3 > /dev/null 2>&1 & echo $! >> pids; echo x 1";
+    let daemon = running(script);
+    assert_eq!(daemon.get("/merged").status, 200);
+    assert_none_left("background", &daemon);
+    assert!(runs(written_down(&daemon, 1)[0]));
+}
+
+/// Its group is dead by the time that we are.
+#[test]
+fn sigterm_ends_what_runs() {
+    let script = "trap '' TERM; echo $$ >> pids; sleep 30 & echo $! >> pids; wait; wait";
+    let mut daemon = running(script);
+    let mut scraper = daemon.connect();
+    scraper.ask("/merged");
+    let pids = written_down(&daemon, 2);
+
+    daemon.signal(Signal::TERM);
+
+    assert!(daemon.exit().success());
+    assert!(daemon.log_contains("ending 1 commands"), "{}", daemon.log.text());
+    assert_dead("SIGTERM", &daemon, &pids);
+}
+
+/// What is being answered has its time first.
+#[test]
+fn a_run_that_ends_in_time_is_answered_while_fanin_ends() {
+    let setup = scripted("echo $$ >> pids; read -r go < gate; echo x 1", "", "");
+    fifo(setup.folder(), "gate");
+    let mut daemon = setup.start();
+    let mut scraper = daemon.connect();
+    scraper.ask("/merged");
+    written_down(&daemon, 1);
+    daemon.signal(Signal::TERM);
+    assert!(daemon.log_contains("ending (open connections"));
+    super::open_gate(&daemon);
+    assert_eq!(scraper.reply().status, 200);
+    assert!(daemon.exit().success());
+}
