@@ -209,3 +209,10 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Idle connections kept to all places together.
 pub const FETCHES_IDLE: usize = 64;
+
+/// Scrapes of a source that the status page draws: an hour of one a minute.
+pub const HISTORY: usize = 60;
+
+/// Bytes of the text of a source's last failure, which the status page shows; the longest that are
+/// usual, with a file's name in them, have about 200.
+pub const FAILURE_TEXT: usize = 512;

@@ -122,7 +122,7 @@ fn every_key_is_in_the_table_and_no_other() {
 fn own_page() -> String {
     let (good, bad) = (SourceStats::default(), SourceStats::default());
     let (at, took) = (Instant::now(), Duration::from_millis(1));
-    let scrape = Scrape { at, took, samples: 1, bytes: 1, failure: None };
+    let scrape = Scrape { at, took, samples: Some(1), bytes: 1, failure: None };
     good.record(scrape);
     good.found(vec![FileTime { path: "a.prom".into(), mtime: 1.0 }]);
     bad.record(Scrape { failure: Some("timeout"), ..scrape });

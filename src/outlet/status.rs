@@ -62,7 +62,7 @@ fn write(server: &Server, engine: &Engine, out: &mut String) -> std::fmt::Result
         let ago = Ago(scrape.at.elapsed());
         let millis = scrape.took.as_millis();
         write!(out, "<td class=\"{class}\">{state}<td>{ago} ago<td>{millis} ms")?;
-        write!(out, "<td>{}<td>{}", scrape.samples, scrape.bytes)?;
+        write!(out, "<td>{:?}<td>{}", scrape.samples, scrape.bytes)?;
     }
     out.push_str("</table></div>");
     Ok(())

@@ -11,6 +11,7 @@ mod http;
 mod own;
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -119,6 +120,24 @@ impl Source {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How it is reached, in a word: the key that the configuration has for it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match &self.kind {
+            Kind::Http(_) => "http",
+            Kind::File(_) => "file",
+        }
+    }
+
+    /// Where it is, for anybody to see: no query, no header, no path of ours.
+    #[must_use]
+    pub fn place(&self) -> &dyn fmt::Display {
+        match &self.kind {
+            Kind::Http(http) => http.place(),
+            Kind::File(file) => file.place(),
+        }
     }
 
     /// The labels that the configuration puts on its samples.
@@ -288,7 +307,11 @@ impl Source {
         let failure = fetched.as_ref().err().map(ScrapeError::reason);
         let (samples, bytes) =
             fetched.as_ref().map_or((0, 0), |page| (page.samples(), page.text().len()));
-        let scrape = Scrape { at: Instant::now(), took, samples, bytes, failure };
+        let at = Instant::now();
+        let scrape = Scrape { at, took, samples: Some(samples), bytes, failure };
+        if let Err(error) = fetched {
+            self.state.stats.explain(&Chain(error));
+        }
         log::debug!("source \"{}\": {samples} samples, {bytes} bytes in {took:?}", self.name);
         let before = self.state.stats.record(scrape).map(|before| before.failure);
         match fetched {

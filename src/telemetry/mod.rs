@@ -1,4 +1,5 @@
 //! What fanin tells about itself.
+mod history;
 pub mod log;
 pub mod metrics;
 mod process;
