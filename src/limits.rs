@@ -216,3 +216,6 @@ pub const HISTORY: usize = 60;
 /// Bytes of the text of a source's last failure, which the status page shows; the longest that are
 /// usual, with a file's name in them, have about 200.
 pub const FAILURE_TEXT: usize = 512;
+
+/// Bytes of a source's place that the status page shows.
+pub const STATUS_PLACE: usize = 256;

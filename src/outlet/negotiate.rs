@@ -1,4 +1,4 @@
-//! What the scraper can read.
+//! What the scraper, or the browser, can read.
 
 use crate::exposition::Names;
 
@@ -27,9 +27,96 @@ pub(super) const fn content_type(names: Names) -> &'static str {
     }
 }
 
+/// Whether a request with these Accept fields prefers `application/json` to `text/html`. Where it
+/// likes both the same, or neither, it does not.
+///
+/// # Source
+///
+/// RFC 9110, section 12.5.1: of the ranges that fit a type, the most specific one counts. A range
+/// whose weight is none is passed over.
+#[must_use]
+pub(super) fn prefers_json(accept: &[&str]) -> bool {
+    let ranges = || accept.iter().flat_map(|field| field.split(','));
+    weight(ranges(), "application", "json") > weight(ranges(), "text", "html")
+}
+
+/// How much a type is wanted, in thousandths.
+fn weight<'a>(ranges: impl Iterator<Item = &'a str>, kind: &str, sub: &str) -> u16 {
+    let mut best = (0, 0);
+    for range in ranges {
+        let mut parts = range.split(';').map(str::trim);
+        let Some((this, its_sub)) = parts.next().and_then(|name| name.split_once('/')) else {
+            continue;
+        };
+        let specific = match (this, its_sub) {
+            ("*", "*") => 1,
+            (this, "*") if this.eq_ignore_ascii_case(kind) => 2,
+            (this, its_sub)
+                if this.eq_ignore_ascii_case(kind) && its_sub.eq_ignore_ascii_case(sub) =>
+            {
+                3
+            }
+            _ => continue,
+        };
+        let stated = parts.find_map(|part| part.split_once('=').filter(|(name, _)| is_q(name)));
+        let Some(weight) = stated.map_or(Some(1000), |(_, value)| thousandths(value.trim())) else {
+            continue;
+        };
+        best = best.max((specific, weight));
+    }
+    best.1
+}
+
+fn is_q(name: &str) -> bool {
+    name.trim().eq_ignore_ascii_case("q")
+}
+
+/// `0.25` as 250: at most three digits behind the point, at most 1.
+fn thousandths(value: &str) -> Option<u16> {
+    let (whole, part) = value.split_once('.').unwrap_or((value, ""));
+    let digits = part.len() <= 3 && part.bytes().all(|digit| digit.is_ascii_digit());
+    let weight = match whole {
+        "0" | "1" if digits => format!("{whole}{part:0<3}").parse().ok()?,
+        _ => return None,
+    };
+    (weight <= 1000).then_some(weight)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_only_for_those_who_like_it_better() {
+        let firefox = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        let cases: [(&[&str], bool); 22] = [
+            (&[], false),
+            (&[""], false),
+            (&["*/*"], false),
+            (&[firefox], false),
+            (&["text/html"], false),
+            (&["text/plain"], false),
+            (&["application/json"], true),
+            (&["Application/JSON; charset=utf-8"], true),
+            (&["application/*"], true),
+            (&["application/json, text/html"], false),
+            (&["application/json, text/html;q=0.9"], true),
+            (&["application/json;q=0.9, text/html"], false),
+            (&["application/json, */*;q=0.5"], true),
+            (&["application/json;q=0.2, */*;q=0.5"], false),
+            (&["*/*, text/html;q=0"], true),
+            (&["text/*;q=0.3, application/json;q=0.301"], true),
+            (&["text/html;q=0.5", "application/json"], true),
+            (&["application/json;q=0"], false),
+            (&["application/json;q=2"], false),
+            (&["application/json;q=1.001"], false),
+            (&["application/json;q=high"], false),
+            (&["application/json;Q = 0.7 , text/html;level=1;q=0.6"], true),
+        ];
+        for (accept, want) in cases {
+            assert_eq!(prefers_json(accept), want, "{accept:?}");
+        }
+    }
 
     #[test]
     fn quotes_only_for_those_who_say_so() {

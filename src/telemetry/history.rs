@@ -1,11 +1,8 @@
-//! The last scrapes of a source in little memory: four bytes each, and the text of one failure.
-//!
-//! Both have a fixed size, so that what a source remembers does not grow with the time it runs.
+//! The last scrapes of a source in little memory: four bytes each, and never more than so many.
 
-use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use crate::limits::{FAILURE_TEXT, HISTORY};
+use crate::limits::HISTORY;
 
 /// How long one scrape took, to the microsecond, and whether it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,31 +43,9 @@ impl History {
     }
 
     /// All that are remembered, the oldest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Attempt> {
-        self.0.oldest_ordered().copied()
+    pub(super) fn all(&self) -> heapless::Vec<Attempt, HISTORY> {
+        self.0.oldest_ordered().copied().collect()
     }
-}
-
-/// Stands at the end of a text that was cut.
-const CUT: &str = "…";
-
-/// What went wrong, in at most [`FAILURE_TEXT`] bytes; what is longer is cut and ends with `…`.
-#[must_use]
-pub(super) fn failure_text(error: &dyn fmt::Display) -> Box<str> {
-    struct Room(heapless::String<FAILURE_TEXT>);
-
-    impl fmt::Write for Room {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            text.chars().try_for_each(|c| {
-                let used = self.0.len().saturating_add(c.len_utf8()).saturating_add(CUT.len());
-                if used > FAILURE_TEXT { Err(fmt::Error) } else { self.0.write_char(c) }
-            })
-        }
-    }
-
-    let mut room = Room(heapless::String::new());
-    let cut = if write!(room, "{error}").is_ok() { "" } else { CUT };
-    [&room.0, cut].concat().into()
 }
 
 #[cfg(test)]
@@ -95,24 +70,11 @@ mod tests {
     #[test]
     fn the_history_keeps_the_last_ones_in_order() {
         let mut history = History::default();
-        assert_eq!(history.iter().count(), 0);
+        assert_eq!(history.all(), []);
         for number in 0..HISTORY + 3 {
             history.push(Attempt::new(Duration::from_micros(number as u64), number % 2 == 0));
         }
-        let micros: Vec<_> = history.iter().map(Attempt::micros).collect();
+        let micros: Vec<_> = history.all().into_iter().map(Attempt::micros).collect();
         assert_eq!(micros, (3..(HISTORY + 3) as u32).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_long_text_is_cut_between_characters() {
-        assert_eq!(&*failure_text(&"timed out"), "timed out");
-        let whole = "x".repeat(FAILURE_TEXT - CUT.len());
-        assert_eq!(*failure_text(&whole), *whole);
-        for letter in ["x", "é", "€", "🖨"] {
-            let text = failure_text(&letter.repeat(FAILURE_TEXT));
-            let kept = text.strip_suffix(CUT).unwrap();
-            assert!(text.len() <= FAILURE_TEXT && text.len() > FAILURE_TEXT - 8, "{letter}");
-            assert!(kept.chars().all(|c| letter.contains(c)), "{letter}");
-        }
     }
 }

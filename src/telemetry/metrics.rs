@@ -8,10 +8,12 @@ use std::fmt::{self, Display, Write};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::cut::cut;
 pub use super::history::Attempt;
-use super::history::{History, failure_text};
+use super::history::History;
 use super::process;
 use crate::exposition::{Conflicts, Escaped};
+use crate::limits::{FAILURE_TEXT, HISTORY};
 use crate::memory::Counters;
 
 /// Reasons for which a source can fail; more would be a mistake in the program.
@@ -72,9 +74,9 @@ impl SourceStats {
     }
 
     /// Takes down why a scrape failed, as scrapers are told it; at most
-    /// [`FAILURE_TEXT`](crate::limits::FAILURE_TEXT) bytes of it.
+    /// [`FAILURE_TEXT`] bytes of it.
     pub fn explain(&self, error: &dyn Display) {
-        self.failure_text.replace(Some(failure_text(error)));
+        self.failure_text.replace(Some(cut::<FAILURE_TEXT>(error).as_str().into()));
     }
 
     /// Takes down the files that the last scrape found.
@@ -100,9 +102,10 @@ impl SourceStats {
         self.failure_text.borrow().clone()
     }
 
-    /// Hands `with` the last [`HISTORY`](crate::limits::HISTORY) scrapes, the oldest first.
-    pub fn with_history<T>(&self, with: impl FnOnce(&mut dyn Iterator<Item = Attempt>) -> T) -> T {
-        with(&mut self.history.borrow().iter())
+    /// The last [`HISTORY`] scrapes, the oldest first.
+    #[must_use]
+    pub fn history(&self) -> heapless::Vec<Attempt, HISTORY> {
+        self.history.borrow().all()
     }
 }
 
@@ -482,7 +485,7 @@ mod tests {
     #[test]
     fn the_last_scrapes_and_the_last_failure_are_remembered() {
         let node = SourceStats::default();
-        assert_eq!(node.with_history(|history| history.count()), 0);
+        assert_eq!(node.history(), []);
         let (at, took) = (Instant::now(), Duration::from_millis(2));
         let failed = Scrape { at, took, samples: Some(0), bytes: 0, failure: Some("timeout") };
         node.record(failed);
@@ -491,8 +494,7 @@ mod tests {
         node.record(Scrape { samples: Some(1), failure: None, ..failed });
         assert_eq!(node.last_success(), Some(at));
         assert_eq!(node.last_failure().as_deref(), Some("no whole page within 2ms"));
-        let outcomes: Vec<_> = node.with_history(|history| history.collect());
-        assert_eq!(outcomes, [Attempt::new(took, true), Attempt::new(took, false)]);
+        assert_eq!(node.history(), [Attempt::new(took, true), Attempt::new(took, false)]);
     }
 
     #[test]
