@@ -312,14 +312,18 @@ fn errors_are_those_that_scrapers_are_told() {
 fn no_secret_is_on_it() {
     let exporter = Exporter::answering(reply("500 No", &[], "s3cret-body"));
     let url = format!("{}?token=s3cret-query", exporter.url());
+    // As a proxy does that wants all to come by https.
+    let elsewhere = [("Location", "https://printer.example/metrics?token=s3cret-query")];
+    let moved = Exporter::answering(reply("301 Moved", &elsewhere, ""));
     let token = "auth: {bearer_token: s3cret-bearer}, headers: {X-Key: s3cret-header}";
     let basic = "auth: {basic: {user: s3cret-user, password: s3cret-password}}";
     let setup = Setup::new()
         .source_at("bearer", &url, token, "")
         .source_at("basic", &url, basic, "")
+        .source_at("moved", &moved.url(), "", "")
         .source_at("dead", "http://127.0.0.1:1/s3cret-path?token=s3cret-query", "", "")
         .source_at("socket", "unix:///s3cret-folder/exporter.sock:/metrics?t=s3cret-query", "", "")
-        .route("/m", "{merge: [bearer, basic, dead, socket]}")
+        .route("/m", "{merge: [bearer, basic, moved, dead, socket]}")
         .route("/unasked", "{merge: [bearer]}");
     let listen = format!("unix://{}/s3cret-listener.d", setup.folder().path().display());
     std::fs::create_dir(setup.folder().file("s3cret-listener.d")).unwrap();
@@ -329,11 +333,13 @@ fn no_secret_is_on_it() {
     let status = json(&daemon);
     assert_eq!(text(source(&status, "bearer"), "error"), Some("answered 500 instead of 200"));
     assert_eq!(text(source(&status, "socket"), "place"), Some("exporter.sock"));
+    let moved = text(source(&status, "moved"), "error").unwrap();
+    assert!(moved.contains("https://printer.example/metrics?…"), "{moved}");
     let json = daemon.get_with("/", &[("Accept", JSON)]).body;
-    // What the dead socket's error says is what scrapers are told; it names the socket.
-    let socket = text(source(&status, "socket"), "error").unwrap();
+    let socket = text(source(&status, "socket"), "error");
+    assert_eq!(socket, Some("connect exporter.sock: entity not found"));
+    assert!(daemon.log_contains("connect /s3cret-folder/exporter.sock: "), "the log says where");
     for page in [before, html(&daemon), json] {
-        let page = page.replace(socket, "");
         assert!(!page.contains("s3cret"), "{page}");
         // The beginning of the same in Base64, as basic auth sends it.
         assert!(!page.contains("czNjcmV0"), "{page}");

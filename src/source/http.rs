@@ -10,7 +10,7 @@ use super::{Engine, ScrapeError, Source};
 use crate::config;
 use crate::exposition::{Format, Indexer, Page};
 use crate::http::client::{Outgoing, Redirects};
-use crate::http::url::{Endpoint, Target};
+use crate::http::url::Target;
 use crate::memory::{Budget, PageWriter, blocks_for};
 
 /// What an exporter is offered: text, with quoted names where it has them. Not OpenMetrics, since
@@ -31,8 +31,9 @@ pub(super) struct Http {
 impl Http {
     pub(super) fn new(plan: &config::Http) -> Result<Self, String> {
         let target = Target::parse(&plan.url).map_err(|error| error.to_string())?;
+        let place = target.authority().without_folder().to_string().into();
         Ok(Self {
-            place: place(&target).into(),
+            place,
             target,
             fields: plan.headers.clone(),
             authorization: plan.authorization.clone(),
@@ -100,32 +101,5 @@ impl Http {
             yield_now().await;
         }
         Ok(indexer.finish(text)?)
-    }
-}
-
-/// `HOST:PORT`, or a Unix socket's name without its folder.
-fn place(target: &Target) -> String {
-    match target.authority().endpoint() {
-        Endpoint::Host(..) => target.authority().to_string(),
-        Endpoint::Unix(path) => {
-            path.file_name().map_or_else(String::new, |name| name.display().to_string())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_has_neither_query_nor_folder() {
-        let cases = [
-            ("http://node:9100/metrics?token=x", "node:9100"),
-            ("http://[::1]/?a", "[::1]:80"),
-            ("unix:///run/docker/m.sock:/metrics?token=x", "m.sock"),
-        ];
-        for (url, want) in cases {
-            assert_eq!(place(&Target::parse(url).unwrap()), want, "{url}");
-        }
     }
 }
