@@ -45,6 +45,9 @@ pub const IDLE_BLOCKS: usize = 8;
 /// hexadecimal digits can say its length.
 pub const LONG_BLOCK: usize = 4;
 
+/// Blocks that a command's page is granted before it is known what it takes: a page of 64 KiB.
+pub const FIRST_RUN_BLOCKS: usize = 10;
+
 /// Runs of consecutive samples with one name in a page: 65 536, so that a run's number fits 16 bits.
 pub const RUNS: usize = 1 << 16;
 
@@ -282,3 +285,13 @@ pub const PACKED_FROM: usize = 1400;
 /// Blocks that packing one body as gzip takes. Measured in bytes: 319,398, for the window, two
 /// tables of 64 KiB each to find matches, and 147 KiB of what is not written yet.
 pub const DEFLATER_BLOCKS: usize = 20;
+
+/// Scrapes of a source that the status page draws: an hour of one a minute.
+pub const HISTORY: usize = 60;
+
+/// Bytes of the text of a source's last failure, which the status page shows; the longest that are
+/// usual, with a file's name in them, have about 200.
+pub const FAILURE_TEXT: usize = 512;
+
+/// Bytes of a source's place that the status page shows.
+pub const STATUS_PLACE: usize = 256;

@@ -217,7 +217,8 @@ pub fn redirect(
     let Some(location) = head.fields().text("Location").filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    let target = resolve(asked.target, location).map_err(RedirectError::Url)?;
+    let target = resolve(asked.target, location)
+        .map_err(|fault| RedirectError::Url(fault.without_query()))?;
     if asked.redirects == Redirects::Same && target.authority() != asked.target.authority() {
         return Err(RedirectError::OtherPlace(target.authority().clone()));
     }

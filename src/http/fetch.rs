@@ -25,6 +25,7 @@ use crate::limits::{
 };
 
 /// Why a fetch gave no answer, or not a whole one. The text says everything: there is no source.
+/// `{}` is what scrapers may see; `{:#}` has the folder of a socket too, for the log.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FetchError {
@@ -48,7 +49,12 @@ impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resolve(fault) => fault.fmt(f),
-            Self::Connect(place, fault) => write!(f, "connect {place}: {}", Brief(fault)),
+            Self::Connect(place, fault) if f.alternate() => {
+                write!(f, "connect {place}: {}", Brief(fault))
+            }
+            Self::Connect(place, fault) => {
+                write!(f, "connect {}: {}", place.without_folder(), Brief(fault))
+            }
             Self::Request => write!(f, "the request is longer than {HEAD} bytes or not one line"),
             Self::Closed => f.write_str("the connection closed before the answer was whole"),
             Self::Io(fault) => write!(f, "the connection broke: {}", Brief(fault)),

@@ -46,6 +46,12 @@ impl Authority {
         }
     }
 
+    /// The place as others may see it: of a socket the name, without our folder in front of it.
+    #[must_use]
+    pub fn without_folder(&self) -> impl fmt::Display + '_ {
+        WithoutFolder(self)
+    }
+
     /// The value of the Host field: without the port if that is 80, `localhost` for Unix sockets.
     #[must_use]
     pub fn host_field(&self) -> impl fmt::Display + '_ {
@@ -60,6 +66,19 @@ impl fmt::Display for Authority {
             Place::Host { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Place::Host { host, port } => write!(f, "{host}:{port}"),
             Place::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+struct WithoutFolder<'a>(&'a Authority);
+
+impl fmt::Display for WithoutFolder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0.0 {
+            Place::Host { .. } => self.0.fmt(f),
+            Place::Unix(path) => {
+                path.file_name().map_or(Ok(()), |name| write!(f, "{}", name.display()))
+            }
         }
     }
 }
@@ -223,6 +242,17 @@ impl UrlError {
         Self { url: shown.then(|| url.chars().take(SHOWN).collect()), rule }
     }
 
+    /// The same without the URL's query, which may hold a token: for a URL that is not of the
+    /// configuration, and whose fault others are told.
+    #[must_use]
+    pub(crate) fn without_query(self) -> Self {
+        let shown = |url: Box<str>| match url.split_once('?') {
+            Some((path, _)) => [path, "?…"].concat().into(),
+            None => url,
+        };
+        Self { url: self.url.map(shown), rule: self.rule }
+    }
+
     /// The rule that was broken.
     #[must_use]
     pub const fn rule(&self) -> UrlRule {
@@ -367,6 +397,21 @@ mod tests {
         assert!(!text.contains("secret") && text.contains("`basic`"), "{text}");
         let text = Target::parse("ftp://me:secret@a/").unwrap_err().to_string();
         assert_eq!(text, "the URL begins with neither http:// nor https:// nor unix://");
+    }
+
+    #[test]
+    fn others_see_a_place_without_our_folder() {
+        let cases = [
+            ("http://node:9100/metrics?token=x", "node:9100"),
+            ("http://[::1]/?a", "[::1]:80"),
+            ("unix:///run/docker/m.sock:/metrics?token=x", "m.sock"),
+        ];
+        for (url, want) in cases {
+            let target = Target::parse(url).unwrap();
+            assert_eq!(target.authority().without_folder().to_string(), want, "{url}");
+        }
+        let fault = Target::parse("https://a/b?token=x").unwrap_err().without_query();
+        assert_eq!(fault.to_string(), "\"https://a/b?…\" needs TLS, which is not built yet");
     }
 
     #[test]

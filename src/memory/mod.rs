@@ -12,8 +12,10 @@ mod admission;
 mod page;
 mod pool;
 mod table;
+mod write;
 
 pub use admission::{Admission, Want};
 pub use page::{PageError, PageWriter, Place, Text};
 pub use pool::{Block, Budget, Counters, Full, Kept, Lease, Pool, blocks_for};
 pub use table::Table;
+pub use write::TextWriter;

@@ -113,6 +113,18 @@ impl MergeOutlet {
         })
     }
 
+    /// Whether fanin's own metrics are on its page.
+    #[must_use]
+    pub fn has_own(&self) -> bool {
+        self.members.iter().any(|member| matches!(member.from, From::Own(_)))
+    }
+
+    /// Whether one failure fails the whole.
+    #[must_use]
+    pub const fn is_strict(&self) -> bool {
+        self.strict
+    }
+
     /// The page for a request with this query, by `deadline`. Equal requests that come while it is
     /// being made get the same one.
     ///

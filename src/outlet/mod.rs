@@ -211,7 +211,7 @@ impl Server {
                 }
             }
             Asked::Own => self.own(engine),
-            Asked::Status => Ok(status::page(self, engine)),
+            Asked::Status => status::page(self, engine, request.head.fields()).await,
             Asked::Healthy => Ok(Reply::new(200, TEXT, Body::text("healthy\n"))),
             Asked::Ready if program.is_ready() => Ok(Reply::new(200, TEXT, Body::text("ready\n"))),
             Asked::Ready => Err(Refusal::unavailable("the program is ending".into())),

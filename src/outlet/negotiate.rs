@@ -1,4 +1,4 @@
-//! What the scraper can read.
+//! What the scraper, or the browser, can read.
 
 use crate::exposition::Names;
 
@@ -40,7 +40,8 @@ pub(super) fn accepts_gzip(accept_encoding: &str) -> bool {
     for coding in accept_encoding.split(',') {
         let mut parts = coding.split(';');
         let name = parts.next().unwrap_or_default().trim();
-        let wanted = parts.all(|parameter| weighs(parameter.trim()));
+        let weight = |part: &str| stated_weight(part).map(|weight| weight.unwrap_or(0) > 0);
+        let wanted = parts.all(|part| weight(part) == Some(true));
         if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
             named = Some(named.unwrap_or(false) || wanted);
         } else if name == "*" {
@@ -50,23 +51,95 @@ pub(super) fn accepts_gzip(accept_encoding: &str) -> bool {
     named.unwrap_or(any)
 }
 
-/// Whether `parameter` is a weight above zero.
-fn weighs(parameter: &str) -> bool {
-    let weight = parameter.strip_prefix(['q', 'Q']).and_then(|rest| rest.strip_prefix('='));
-    weight.is_some_and(|weight| match weight.split_once('.').unwrap_or((weight, "")) {
-        ("0", digits) => {
-            digits.len() <= 3
-                && digits.bytes().all(|digit| digit.is_ascii_digit())
-                && digits.bytes().any(|digit| digit != b'0')
-        }
-        ("1", digits) => digits.len() <= 3 && digits.bytes().all(|digit| digit == b'0'),
-        _ => false,
-    })
+/// Whether a request with these Accept fields prefers `application/json` to `text/html`. Where it
+/// likes both the same, or neither, it does not.
+///
+/// # Source
+///
+/// RFC 9110, section 12.5.1: of the ranges that fit a type, the most specific one counts. A range
+/// whose weight is none is passed over.
+#[must_use]
+pub(super) fn prefers_json(accept: &[&str]) -> bool {
+    let ranges = || accept.iter().flat_map(|field| field.split(','));
+    weight(ranges(), "application", "json") > weight(ranges(), "text", "html")
+}
+
+/// How much a type is wanted, in thousandths.
+fn weight<'a>(ranges: impl Iterator<Item = &'a str>, kind: &str, sub: &str) -> u16 {
+    let mut best = (0, 0);
+    for range in ranges {
+        let mut parts = range.split(';').map(str::trim);
+        let Some((this, its_sub)) = parts.next().and_then(|name| name.split_once('/')) else {
+            continue;
+        };
+        let specific = match (this, its_sub) {
+            ("*", "*") => 1,
+            (this, "*") if this.eq_ignore_ascii_case(kind) => 2,
+            (this, its_sub)
+                if this.eq_ignore_ascii_case(kind) && its_sub.eq_ignore_ascii_case(sub) =>
+            {
+                3
+            }
+            _ => continue,
+        };
+        let Some(weight) = parts.find_map(stated_weight).unwrap_or(Some(1000)) else { continue };
+        best = best.max((specific, weight));
+    }
+    best.1
+}
+
+/// What `part` of a range says of its weight, if it does; none if that is no weight.
+fn stated_weight(part: &str) -> Option<Option<u16>> {
+    let (name, value) = part.split_once('=')?;
+    name.trim().eq_ignore_ascii_case("q").then(|| thousandths(value.trim()))
+}
+
+/// `0.25` as 250: at most three digits behind the point, at most 1.
+fn thousandths(value: &str) -> Option<u16> {
+    let (whole, part) = value.split_once('.').unwrap_or((value, ""));
+    let digits = part.len() <= 3 && part.bytes().all(|digit| digit.is_ascii_digit());
+    let weight = match whole {
+        "0" | "1" if digits => format!("{whole}{part:0<3}").parse().ok()?,
+        _ => return None,
+    };
+    (weight <= 1000).then_some(weight)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_only_for_those_who_like_it_better() {
+        let firefox = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        let cases: [(&[&str], bool); 22] = [
+            (&[], false),
+            (&[""], false),
+            (&["*/*"], false),
+            (&[firefox], false),
+            (&["text/html"], false),
+            (&["text/plain"], false),
+            (&["application/json"], true),
+            (&["Application/JSON; charset=utf-8"], true),
+            (&["application/*"], true),
+            (&["application/json, text/html"], false),
+            (&["application/json, text/html;q=0.9"], true),
+            (&["application/json;q=0.9, text/html"], false),
+            (&["application/json, */*;q=0.5"], true),
+            (&["application/json;q=0.2, */*;q=0.5"], false),
+            (&["*/*, text/html;q=0"], true),
+            (&["text/*;q=0.3, application/json;q=0.301"], true),
+            (&["text/html;q=0.5", "application/json"], true),
+            (&["application/json;q=0"], false),
+            (&["application/json;q=2"], false),
+            (&["application/json;q=1.001"], false),
+            (&["application/json;q=high"], false),
+            (&["application/json;Q = 0.7 , text/html;level=1;q=0.6"], true),
+        ];
+        for (accept, want) in cases {
+            assert_eq!(prefers_json(accept), want, "{accept:?}");
+        }
+    }
 
     #[test]
     fn quotes_only_for_those_who_say_so() {

@@ -68,6 +68,18 @@ impl ProxyOutlet {
         })
     }
 
+    /// Whether fanin's own metrics are among what it has.
+    #[must_use]
+    pub fn has_own(&self) -> bool {
+        self.members.iter().any(|member| matches!(member, Member::Own))
+    }
+
+    /// The name of the one for requests that name none.
+    #[must_use]
+    pub fn default(&self) -> Option<&str> {
+        self.default.and_then(|number| self.members.get(number)).map(Member::name)
+    }
+
     /// Answers a request with this query, by `deadline`.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod stderr;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -38,11 +39,17 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// A command and what it is started with.
 pub(super) struct Exec {
     plan: config::Exec,
+    place: FileName,
 }
 
 impl Exec {
     pub(super) fn new(plan: &config::Exec) -> Self {
-        Self { plan: plan.clone() }
+        Self { plan: plan.clone(), place: name(&plan.program) }
+    }
+
+    /// The program's name.
+    pub(super) fn place(&self) -> &dyn fmt::Display {
+        &self.place
     }
 
     /// Whether it may be given further arguments by a request.

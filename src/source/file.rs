@@ -16,6 +16,7 @@
 //! may be of another age than the rest.
 
 use std::cell::Cell;
+use std::fmt;
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind, Read as _, Seek as _};
 use std::os::unix::fs::FileTypeExt as _;
@@ -62,6 +63,11 @@ enum FileKind {
 impl File {
     pub(super) fn new(plan: &config::File) -> Self {
         Self { path: plan.path.clone(), max_age: plan.max_age }
+    }
+
+    /// The path, or pattern, below its folder.
+    pub(super) fn place(&self) -> &dyn fmt::Display {
+        &self.path
     }
 
     /// Blocks for a file that was never read, by its length. A FIFO begins with a few, or it would

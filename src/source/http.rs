@@ -1,6 +1,7 @@
 //! An exporter that is asked over HTTP: its body goes from the socket into blocks, and each block
 //! is lexed while the next one is on its way.
 
+use std::fmt;
 use std::time::Instant;
 
 use super::body::Body;
@@ -25,6 +26,7 @@ pub(super) struct Http {
     fields: Vec<(Box<str>, config::Secret)>,
     authorization: Option<config::Secret>,
     redirects: Redirects,
+    place: Box<str>,
 }
 
 /// What a request asks for beyond what is configured.
@@ -36,12 +38,20 @@ pub(super) struct Wanted<'a> {
 
 impl Http {
     pub(super) fn new(plan: &config::Http) -> Result<Self, String> {
+        let target = Target::parse(&plan.url).map_err(|error| error.to_string())?;
+        let place = target.authority().without_folder().to_string().into();
         Ok(Self {
-            target: Target::parse(&plan.url).map_err(|error| error.to_string())?,
+            place,
+            target,
             fields: plan.headers.clone(),
             authorization: plan.authorization.clone(),
             redirects: plan.redirects,
         })
+    }
+
+    /// Host and port, or the name of the socket.
+    pub(super) fn place(&self) -> &dyn fmt::Display {
+        &self.place
     }
 
     /// Asks the exporter; whatever it answers, its body is still to be read.

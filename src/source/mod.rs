@@ -18,6 +18,7 @@ mod schedule;
 mod turns;
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,7 @@ use self::turns::Turns;
 use crate::config;
 use crate::exposition::{Page, Watch};
 use crate::http::fetch::Client;
+use crate::limits::FIRST_RUN_BLOCKS;
 use crate::memory::{Budget, Pool, blocks_for};
 use crate::telemetry::log::Chain;
 use crate::telemetry::metrics::{Metrics, Scrape, SourceStats};
@@ -170,6 +172,26 @@ impl Source {
         &self.name
     }
 
+    /// How it is reached, in a word: the key that the configuration has for it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match &self.kind {
+            Kind::Http(_) => "http",
+            Kind::File(_) => "file",
+            Kind::Exec(_) => "exec",
+        }
+    }
+
+    /// Where it is, for anybody to see: no query, no header, no argument, no path of ours.
+    #[must_use]
+    pub fn place(&self) -> &dyn fmt::Display {
+        match &self.kind {
+            Kind::Http(http) => http.place(),
+            Kind::File(file) => file.place(),
+            Kind::Exec(exec) => exec.place(),
+        }
+    }
+
     /// The labels that the configuration puts on its samples.
     pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
         self.labels.iter().map(|(name, value)| (&**name, &**value))
@@ -216,7 +238,9 @@ impl Source {
     fn needs(&self) -> (usize, bool) {
         let known = match (&self.kind, self.state.expected.get()) {
             (Kind::File(file), 0) => file.expects(),
-            (Kind::Http(_) | Kind::Exec(_), 0) => None,
+            // Few, or a slow command would hold up the first scrapes of others.
+            (Kind::Exec(_), 0) => Some(FIRST_RUN_BLOCKS),
+            (Kind::Http(_), 0) => None,
             (_, blocks) => Some(blocks),
         };
         known.map_or((blocks_for(self.max_bytes), true), |blocks| (blocks, false))
@@ -390,6 +414,9 @@ impl Source {
         let failure = seen.err().map(ScrapeError::reason);
         let (samples, bytes) = seen.unwrap_or((Some(0), 0));
         let scrape = Scrape { at: Instant::now(), took, samples, bytes, failure };
+        if let Err(error) = seen {
+            self.state.stats.explain(&Chain(error));
+        }
         log::debug!("source \"{}\": {bytes} bytes in {took:?}", self.name);
         let before = self.state.stats.record(scrape).map(|before| before.failure);
         match seen {

@@ -8,12 +8,16 @@ use std::fmt::{self, Display, Write};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::cut::cut;
+pub use super::history::Attempt;
+use super::history::History;
 use super::process;
 use crate::exposition::{Conflicts, Escaped};
+use crate::limits::{FAILURE_TEXT, HISTORY};
 use crate::memory::Counters;
 
 /// Reasons for which a source can fail; more would be a mistake in the program.
-const REASONS: usize = 16;
+const REASONS: usize = 20;
 
 /// What became of a source's scrapes. Lives as long as the source is configured.
 #[derive(Debug, Default)]
@@ -24,6 +28,9 @@ pub struct SourceStats {
     /// Lines lost to `on_malformed: drop_line`, in all and on the last page.
     dropped: Cell<u64>,
     dropped_last: Cell<usize>,
+    scrapes: Cell<u64>,
+    history: RefCell<History>,
+    failure_text: RefCell<Option<Box<str>>>,
     /// Of a source that reads files: when each was last written.
     files: RefCell<Vec<FileTime>>,
 }
@@ -44,7 +51,7 @@ pub struct Scrape {
     pub at: Instant,
     /// How long it took.
     pub took: Duration,
-    /// Samples on the page; 0 if it failed, none where it was handed on unread.
+    /// Samples on the page; 0 if it failed, `None` if it was passed on unread.
     pub samples: Option<usize>,
     /// Bytes of the page; 0 if it failed.
     pub bytes: usize,
@@ -55,6 +62,8 @@ pub struct Scrape {
 impl SourceStats {
     /// Takes down how a scrape ended. Returns the one before.
     pub fn record(&self, scrape: Scrape) -> Option<Scrape> {
+        add(&self.scrapes, 1);
+        self.history.borrow_mut().push(Attempt::new(scrape.took, scrape.failure.is_some()));
         match scrape.failure {
             None => self.last_success.set(Some(scrape.at)),
             Some(reason) => {
@@ -73,6 +82,12 @@ impl SourceStats {
         self.dropped_last.replace(lines)
     }
 
+    /// Takes down why a scrape failed, as scrapers are told it; at most
+    /// [`FAILURE_TEXT`] bytes of it.
+    pub fn explain(&self, error: &dyn Display) {
+        self.failure_text.replace(Some(cut::<FAILURE_TEXT>(error).as_str().into()));
+    }
+
     /// Takes down the files that the last scrape found.
     pub fn found(&self, files: Vec<FileTime>) {
         self.files.replace(files);
@@ -82,6 +97,24 @@ impl SourceStats {
     #[must_use]
     pub const fn last(&self) -> Option<Scrape> {
         self.last.get()
+    }
+
+    /// When a scrape last succeeded.
+    #[must_use]
+    pub const fn last_success(&self) -> Option<Instant> {
+        self.last_success.get()
+    }
+
+    /// Why the last scrape that failed did.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<Box<str>> {
+        self.failure_text.borrow().clone()
+    }
+
+    /// The last [`HISTORY`] scrapes, the oldest first.
+    #[must_use]
+    pub fn history(&self) -> heapless::Vec<Attempt, HISTORY> {
+        self.history.borrow().all()
     }
 }
 
@@ -272,10 +305,13 @@ impl Metrics {
         for (source, scrape) in scraped() {
             page.sample(name, &[("source", source)], scrape.took.as_secs_f64())?;
         }
-        page.family("fanin_source_samples", "gauge", "Samples on the source's last page.")?;
+        if scraped().any(|(_, scrape)| scrape.samples.is_some()) {
+            page.family("fanin_source_samples", "gauge", "Samples on the source's last page.")?;
+        }
         for (source, scrape) in scraped() {
-            let Some(samples) = scrape.samples else { continue };
-            page.sample("fanin_source_samples", &[("source", source)], samples)?;
+            if let Some(samples) = scrape.samples {
+                page.sample("fanin_source_samples", &[("source", source)], samples)?;
+            }
         }
         page.family("fanin_source_bytes", "gauge", "Bytes of the source's last page.")?;
         for (source, scrape) in scraped() {
@@ -289,13 +325,7 @@ impl Metrics {
                 page.sample(name, &[("source", source)], format_args!("{at:.3}"))?;
             }
         }
-        let name = "fanin_source_failures_total";
-        page.family(name, "counter", "Scrapes of the source that failed, by reason.")?;
-        for (source, stats) in sources {
-            for (reason, count) in stats.failures.borrow().iter() {
-                page.sample(name, &[("source", source), ("reason", reason)], count)?;
-            }
-        }
+        render_counts(sources, page)?;
         render_dropped(sources, page)?;
         render_files(sources, page)
     }
@@ -343,6 +373,25 @@ impl Metrics {
         page.family(name, "gauge", "When the program was started.")?;
         page.sample(name, &[], format_args!("{:.3}", unix_seconds(self.started)))
     }
+}
+
+/// How often sources were scraped, and how often in vain.
+fn render_counts(sources: &[(&str, &SourceStats)], page: &mut Families<'_>) -> fmt::Result {
+    let name = "fanin_source_scrapes_total";
+    page.family(name, "counter", "Scrapes of the source; those that share one count once.")?;
+    for (source, stats) in sources {
+        if stats.last().is_some() {
+            page.sample(name, &[("source", source)], stats.scrapes.get())?;
+        }
+    }
+    let name = "fanin_source_failures_total";
+    page.family(name, "counter", "Scrapes of the source that failed, by reason.")?;
+    for (source, stats) in sources {
+        for (reason, count) in stats.failures.borrow().iter() {
+            page.sample(name, &[("source", source), ("reason", reason)], count)?;
+        }
+    }
+    Ok(())
 }
 
 /// Lines that sources have lost, where there are any.
@@ -428,6 +477,7 @@ mod tests {
             "fanin_source_up{source=\"no\\\"de\"} 1",
             "fanin_source_scrape_duration_seconds{source=\"no\\\"de\"} 0.25",
             "fanin_source_samples{source=\"no\\\"de\"} 7",
+            "fanin_source_scrapes_total{source=\"no\\\"de\"} 2",
             "fanin_source_failures_total{source=\"no\\\"de\",reason=\"timeout\"} 1",
             "fanin_file_mtime_seconds{source=\"no\\\"de\",path=\"a.prom\"} 1.500",
             "fanin_http_requests_total{server=\"tcp://[::1]:1\",route=\"/metrics\",code=\"200\"} 1",
@@ -443,6 +493,31 @@ mod tests {
             assert!(page.lines().any(|l| l == line), "{line} is not in\n{page}");
         }
         assert!(!page.contains("elsewhere"), "another server's requests are told about");
+    }
+
+    #[test]
+    fn a_page_that_was_passed_on_unread_has_no_samples_to_tell() {
+        let (metrics, unread) = (Metrics::default(), SourceStats::default());
+        let (at, took) = (Instant::now(), Duration::from_millis(250));
+        unread.record(Scrape { at, took, samples: None, bytes: 9, failure: None });
+        let page = page(&metrics, &[("unread", &unread)]);
+        assert!(page.contains("fanin_source_bytes{source=\"unread\"} 9\n"), "{page}");
+        assert!(!page.contains("fanin_source_samples"), "{page}");
+    }
+
+    #[test]
+    fn the_last_scrapes_and_the_last_failure_are_remembered() {
+        let node = SourceStats::default();
+        assert_eq!(node.history(), []);
+        let (at, took) = (Instant::now(), Duration::from_millis(2));
+        let failed = Scrape { at, took, samples: Some(0), bytes: 0, failure: Some("timeout") };
+        node.record(failed);
+        node.explain(&"no whole page within 2ms");
+        assert_eq!(node.last_success(), None);
+        node.record(Scrape { samples: Some(1), failure: None, ..failed });
+        assert_eq!(node.last_success(), Some(at));
+        assert_eq!(node.last_failure().as_deref(), Some("no whole page within 2ms"));
+        assert_eq!(node.history(), [Attempt::new(took, true), Attempt::new(took, false)]);
     }
 
     #[test]

@@ -1,4 +1,6 @@
 //! What fanin tells about itself.
+pub(crate) mod cut;
+mod history;
 pub mod log;
 pub mod metrics;
 mod process;

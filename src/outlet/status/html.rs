@@ -1,0 +1,172 @@
+//! The page for people: no script, nothing loaded, light and dark, as wide as a phone or a desk.
+//!
+//! A state is told by a word and a sign, and colour only adds to that. Rows are short, since there
+//! may be 256: all that can be said once is said in [`STYLE`].
+
+use std::fmt::{self, Write as _};
+
+use smol::future::yield_now;
+
+use super::sparkline::Sparkline;
+use super::units::{Age, Grouped, Html, Size, Took};
+use super::{Does, MODULE, Page, Seen, State, View, place};
+use crate::limits::{BLOCK, DEFAULT_BODY, HISTORY};
+use crate::memory::{Budget, PageError, Text, TextWriter};
+use crate::telemetry::metrics::{Attempt, Scrape};
+
+/// Seconds after which the page is read anew.
+const REFRESH: u32 = 30;
+
+const STYLE: &str = include_str!("style.css");
+
+/// What can be asked of every server, and what that answers.
+const PROGRAM_PAGES: [(&str, &str); 2] =
+    [("/-/healthy", "200 while fanin runs"), ("/-/ready", "200 while it takes requests")];
+
+/// Writes the page.
+///
+/// # Errors
+///
+/// [`PageError`] where there is no room for it.
+pub(super) async fn write(view: &View<'_>, budget: &Budget) -> Result<Text, PageError> {
+    let mut out = TextWriter::new(budget.clone(), DEFAULT_BODY);
+    let written = document(view, &mut out).await;
+    out.finish(written)
+}
+
+async fn document(view: &View<'_>, out: &mut TextWriter) -> fmt::Result {
+    head(view, out)?;
+    out.write_str("<main>\n<h2>Sources</h2>\n")?;
+    if view.sources.is_empty() {
+        out.write_str("<p>No route of this server has one. Its pages tell of fanin itself.</p>\n")?;
+    } else {
+        writeln!(
+            out,
+            "<table class=sources><thead><tr><th>State<th>Source<th>Last {HISTORY} scrapes<th>Took\
+             <th>Samples<th>Size<th>Scraped<th>Try it</thead><tbody>",
+        )?;
+        for seen in &view.sources {
+            source(view, seen, out)?;
+            yield_now().await;
+        }
+        out.write_str("</tbody></table>\n")?;
+    }
+    routes(view, out)?;
+    writeln!(
+        out,
+        "</main>\n<footer>Read anew every {REFRESH} seconds. \
+         The same as JSON: <code>curl -H 'Accept: application/json'</code></footer>",
+    )
+}
+
+fn head(view: &View<'_>, out: &mut TextWriter) -> fmt::Result {
+    let (down, new, up) = (view.count(State::Down), view.count(State::New), view.count(State::Up));
+    let version = env!("CARGO_PKG_VERSION");
+    out.write_str("<!doctype html>\n<html lang=en><meta charset=utf-8>")?;
+    write!(out, "<meta name=viewport content=\"width=device-width,initial-scale=1\">")?;
+    write!(out, "<meta http-equiv=refresh content={REFRESH}><title>")?;
+    match down {
+        0 => out.write_str("fanin")?,
+        down => write!(out, "{down} of {} failing · fanin", view.sources.len())?,
+    }
+    write!(out, "</title>\n<style>{STYLE}</style>\n<header><h1>fanin</h1>\n<ul>")?;
+    for (state, count, words) in
+        [(State::Down, down, "failing"), (State::New, new, "not asked yet"), (State::Up, up, "up")]
+    {
+        let class = if count == 0 { "none" } else { state.word() };
+        write!(out, "<li class={class}><b>{count}</b> {words}")?;
+    }
+    let bytes = |blocks: usize| Size(blocks.saturating_mul(BLOCK));
+    write!(out, "</ul>\n<dl><div><dt>Version<dd>{version}</div>")?;
+    write!(out, "<div><dt>Running for<dd>{}</div>", Age(view.uptime))?;
+    let (used, total) = (bytes(view.blocks.used), bytes(view.blocks.total));
+    write!(out, "<div><dt>Memory in use<dd>{used} of {total}")?;
+    if view.blocks.kept > 0 {
+        write!(out, ", {} of it cached", bytes(view.blocks.kept))?;
+    }
+    if view.blocks.waiting > 0 {
+        write!(out, "; {} scrapes wait for more", view.blocks.waiting)?;
+    }
+    writeln!(out, "</div><div><dt>Server<dd>{}</div></dl></header>", Html(view.server()))
+}
+
+/// One row. Cells without a text are drawn as a dash.
+fn source(view: &View<'_>, seen: &Seen<'_>, out: &mut TextWriter) -> fmt::Result {
+    let Seen { source, state, last } = seen;
+    let history = source.stats().history();
+    write!(out, "<tr class={0}><td>{0}", state.word())?;
+    if let Some(reason) = last.and_then(|scrape| scrape.failure) {
+        write!(out, "<small>{reason}</small>")?;
+    }
+    let (name, kind) = (source.name(), source.kind());
+    writeln!(out, "<th scope=row>{name} <small>{kind} · {}</small>", Html(place(source)))?;
+    failure(seen, &history, out)?;
+    write!(out, "<td>{}<td>", Sparkline(&history))?;
+    let Some(Scrape { at, took, samples, bytes, .. }) = last else {
+        out.write_str("<td><td><td>not yet")?;
+        return links(view, seen, out);
+    };
+    write!(out, "{}<td>", Took(Attempt::new(*took, false).micros()))?;
+    if let Some(samples) = samples.filter(|_| *state == State::Up) {
+        write!(out, "{}", Grouped(samples))?;
+    }
+    out.write_str("<td>")?;
+    if *state == State::Up {
+        write!(out, "{}", Size(*bytes))?;
+    }
+    write!(out, "<td>{} ago", Age(at.elapsed()))?;
+    links(view, seen, out)
+}
+
+/// Why it fails, as scrapers are told, or did so of late.
+fn failure(seen: &Seen<'_>, history: &[Attempt], out: &mut TextWriter) -> fmt::Result {
+    let stats = seen.source.stats();
+    let failures = history.iter().filter(|attempt| attempt.failed()).count();
+    let Some(text) = stats.last_failure().filter(|_| failures > 0) else { return Ok(()) };
+    if seen.state == State::Up {
+        let count = history.len();
+        return writeln!(out, "<p>{failures} of {count} failed, the last: {}</p>", Html(text));
+    }
+    write!(out, "<p>{} <small>", Html(text))?;
+    match stats.last_success() {
+        Some(at) => writeln!(out, "last good {} ago</small></p>", Age(at.elapsed())),
+        None => writeln!(out, "never good so far</small></p>"),
+    }
+}
+
+fn links(view: &View<'_>, seen: &Seen<'_>, out: &mut TextWriter) -> fmt::Result {
+    out.write_str("<td>")?;
+    for link in view.links(seen.source) {
+        writeln!(out, "<a href=\"{0}\">{0}</a>", Html(link))?;
+    }
+    Ok(())
+}
+
+fn routes(view: &View<'_>, out: &mut TextWriter) -> fmt::Result {
+    out.write_str("<h2>Routes</h2>\n<table class=routes>\n")?;
+    for Page { path, does } in view.routes() {
+        let link = super::Link { path, query: None };
+        write!(out, "<tr><th scope=row><a href=\"{0}\">{0}</a><td>", Html(link))?;
+        match does {
+            Does::Own => out.write_str("fanin's own metrics")?,
+            Does::Merge { sources, own, strict } => {
+                let many = if sources == 1 { "" } else { "s" };
+                write!(out, "{sources} source{many} as one page")?;
+                out.write_str(if own { ", with fanin's own metrics" } else { "" })?;
+                out.write_str(if strict { "; fails when one of them does" } else { "" })?;
+            }
+            Does::Proxy { sources, own, default } => {
+                let of = sources.saturating_add(usize::from(own));
+                write!(out, "one of {of} as it is, by <code>?{MODULE}=NAME</code>")?;
+                if let Some(name) = default {
+                    write!(out, ", else {}", Html(name))?;
+                }
+            }
+        }
+        out.write_str("\n")?;
+    }
+    for (path, answers) in PROGRAM_PAGES {
+        writeln!(out, "<tr><th scope=row><a href=\"{path}\">{path}</a><td>{answers}")?;
+    }
+    out.write_str("</table>\n")
+}
