@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::common::process::{children, runs};
 use super::{assert_none_left, failed, fifo, running, scripted, written_down};
@@ -83,11 +83,13 @@ fn term_comes_first() {
 /// A page that is whole counts, whatever goes on in the background without holding its output.
 #[test]
 fn what_goes_on_in_the_background_is_let_go() {
-    let script = "sleep 3 > /dev/null 2>&1 & echo $! >> pids; echo x 1";
+    let script = "sleep 30 > /dev/null 2>&1 & echo $! >> pids; echo x 1";
     let daemon = running(script);
     assert_eq!(daemon.get("/merged").status, 200);
     assert_none_left("background", &daemon);
-    assert!(runs(written_down(&daemon, 1)[0]));
+    let left = written_down(&daemon, 1)[0];
+    assert!(runs(left));
+    kill_process(Pid::from_raw(left.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
 }
 
 /// Its group is dead by the time that we are.
@@ -102,7 +104,7 @@ fn sigterm_ends_what_runs() {
     daemon.signal(Signal::TERM);
 
     assert!(daemon.exit().success());
-    assert!(daemon.log_contains("ending 1 commands"), "{}", daemon.log.text());
+    assert!(daemon.log_contains("ending (commands that run: 1)"), "{}", daemon.log.text());
     assert_dead("SIGTERM", &daemon, &pids);
 }
 

@@ -58,7 +58,14 @@ fn a_hundred_scripts_over_many_connections() {
 /// Those that get none fail, and nothing else does.
 #[test]
 fn out_of_descriptors_is_a_failure_of_single_sources() {
-    let daemon = many(12, r#"sleep 0.3; echo "x{n=\"N\"} 1""#).descriptors(24).start();
+    // Each time another of those that a start needs is the one too many.
+    for most in [22, 23, 24, 25, 26] {
+        out_of_descriptors(most);
+    }
+}
+
+fn out_of_descriptors(most: u32) {
+    let daemon = many(12, r#"sleep 0.3; echo "x{n=\"N\"} 1""#).descriptors(most).start();
     assert_eq!(daemon.get("/-/healthy").status, 200);
     let reply = daemon.get("/merged");
     assert_eq!(reply.status, 200, "{}", reply.body);

@@ -184,7 +184,7 @@ impl Children {
         if left.is_empty() {
             return;
         }
-        log::info!("ending {} commands that run", left.len());
+        log::info!("ending (commands that run: {})", left.len());
         left.iter().for_each(|process| process.terminate());
         Timer::after(KILL_AFTER).await;
         left.iter().for_each(|process| process.kill());
