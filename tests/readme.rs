@@ -21,7 +21,13 @@ const PORTS: &str = include_str!("../src/source/discover.rs");
 
 /// The files that a YAML block may be; the first line says which.
 const FANIN: &str = "# fanin.yaml\n";
-const OTHERS: [&str; 3] = ["# prometheus.yml\n", "# reverse_exporter.yml\n", "# merger.yaml\n"];
+const OTHERS: [&str; 5] = [
+    "# prometheus.yml\n",
+    "# reverse_exporter.yml\n",
+    "# expexp.yaml\n",
+    "# merger.yaml\n",
+    "# conf.d/node.yaml\n",
+];
 
 /// Begins the sentence between the two tables of metrics and of reasons.
 const REASONS: &str = "Why a source failed";
@@ -125,6 +131,7 @@ fn own_page() -> String {
     let scrape = Scrape { at, took, samples: Some(1), bytes: 1, failure: None };
     good.record(scrape);
     good.found(vec![FileTime { path: "a.prom".into(), mtime: 1.0 }]);
+    good.dropped(1);
     bad.record(Scrape { failure: Some("timeout"), ..scrape });
     let metrics = Metrics::default();
     metrics.request(&Rc::from("s"), &Rc::from("/"), 200, took);
