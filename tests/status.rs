@@ -91,6 +91,7 @@ fn mixed() -> (Daemon, Vec<Exporter>) {
         .source_of("cron", "{file: {path: \"textfiles/*.prom\"}}")
         .route("/all", "{merge: [self, b-good, a-good, z-bad, y-bad]}")
         .route("/some", "{merge: {sources: [a-good, later, cron], strict: true}}")
+        .route("/one", "{proxy: {sources: [self, a-good, later], default: later}}")
         .start();
     assert_eq!(daemon.get("/all").status, 200);
     assert_eq!(daemon.get("/all").status, 200);
@@ -131,7 +132,7 @@ fn json_tells_each_source_and_its_history() {
         assert!((0.0..60.0).contains(&number(up, key).unwrap()), "{key}: {up:?}");
     }
     let links: Vec<_> = up.get("links").and_then(Value::as_sequence).unwrap().iter().collect();
-    assert_eq!(links, ["/all", "/some"]);
+    assert_eq!(links, ["/all", "/one?module=a-good", "/some"]);
     let history = up.get("history").and_then(Value::as_sequence).unwrap();
     assert_eq!(history.len(), 2);
     assert!(history.iter().all(|one| one.get("up").and_then(Value::as_bool) == Some(true)));
@@ -164,6 +165,7 @@ fn json_tells_the_routes() {
         .collect();
     let want = [
         ("/all", "merge", Some(4.0), true, false),
+        ("/one", "proxy", Some(2.0), true, false),
         ("/some", "merge", Some(3.0), false, true),
         ("/metrics", "self", Some(0.0), true, false),
     ];
@@ -188,6 +190,8 @@ fn html_tells_the_same() {
         "<title>2 scrapes, none failed; ",
         "<a href=\"/all\">/all</a><td>4 sources as one page, with fanin's own metrics",
         "<a href=\"/some\">/some</a><td>3 sources as one page; fails when one of them does",
+        "<a href=\"/one?module=later\">/one?module=later</a>",
+        "<a href=\"/one\">/one</a><td>one of 3 as it is, by <code>?module=NAME</code>, else later",
         "<a href=\"/metrics\">/metrics</a><td>fanin's own metrics",
         "<a href=\"/-/ready\">/-/ready</a>",
     ] {
@@ -218,6 +222,28 @@ fn a_failure_of_late_is_told_of_a_source_that_is_up() {
     assert_eq!((text(up, "state"), text(up, "error")), (Some("up"), None));
     let total = [("source", "a")];
     assert_eq!(daemon.own("fanin_source_scrapes_total", &total), Some(2.0));
+}
+
+/// Nobody has counted the samples of a page that was passed on unread.
+#[test]
+fn a_page_that_was_passed_on_unread_has_no_samples() {
+    let exporter = Exporter::serving(GOOD);
+    let daemon = Setup::new()
+        .source_with("raw", &exporter, "verify: false")
+        .route("/one", "{proxy: [raw]}")
+        .start();
+    assert_eq!(daemon.get("/one?module=raw").body, GOOD);
+    // The page is counted once its last byte has left.
+    daemon.until("the scrape is counted", || {
+        text(source(&json(&daemon), "raw"), "state") != Some("new")
+    });
+    let status = json(&daemon);
+    let raw = source(&status, "raw");
+    assert_eq!((text(raw, "state"), number(raw, "samples")), (Some("up"), None));
+    assert_eq!(number(raw, "bytes"), Some(33.0));
+    assert!(html(&daemon).contains("<td><td>33 B<td>"), "{}", html(&daemon));
+    assert_eq!(daemon.own("fanin_source_samples", &[("source", "raw")]), None);
+    assert_eq!(daemon.own("fanin_source_scrapes_total", &[("source", "raw")]), Some(1.0));
 }
 
 #[test]
@@ -323,7 +349,8 @@ fn no_secret_is_on_it() {
         .source_at("moved", &moved.url(), "", "")
         .source_at("dead", "http://127.0.0.1:1/s3cret-path?token=s3cret-query", "", "")
         .source_at("socket", "unix:///s3cret-folder/exporter.sock:/metrics?t=s3cret-query", "", "")
-        .route("/m", "{merge: [bearer, basic, moved, dead, socket]}")
+        .source_of("script", "{exec: {command: [/bin/false, s3cret-arg], env: {KEY: s3cret-env}}}")
+        .route("/m", "{merge: [bearer, basic, moved, dead, socket, script]}")
         .route("/unasked", "{merge: [bearer]}");
     let listen = format!("unix://{}/s3cret-listener.d", setup.folder().path().display());
     std::fs::create_dir(setup.folder().file("s3cret-listener.d")).unwrap();
@@ -333,6 +360,8 @@ fn no_secret_is_on_it() {
     let status = json(&daemon);
     assert_eq!(text(source(&status, "bearer"), "error"), Some("answered 500 instead of 200"));
     assert_eq!(text(source(&status, "socket"), "place"), Some("exporter.sock"));
+    let script = source(&status, "script");
+    assert_eq!((text(script, "kind"), text(script, "place")), (Some("exec"), Some("false")));
     let moved = text(source(&status, "moved"), "error").unwrap();
     assert!(moved.contains("https://printer.example/metrics?…"), "{moved}");
     let json = daemon.get_with("/", &[("Accept", JSON)]).body;
