@@ -9,6 +9,8 @@
 
 mod common;
 
+#[path = "exec/asked.rs"]
+mod asked;
 #[path = "exec/ends.rs"]
 mod ends;
 #[path = "exec/load.rs"]
