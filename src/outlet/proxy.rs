@@ -6,13 +6,15 @@
 use std::rc::Rc;
 use std::time::Instant;
 
+use smol::Timer;
+
 use super::negotiate::{self, accepts_gzip};
 use super::{Body, Refusal, Server, admitted, packed};
 use crate::config::{self, did_you_mean};
 use crate::exposition::{Format, Names};
 use crate::http::fields::Fields;
 use crate::http::outgoing::Reply;
-use crate::limits::LONG_BLOCK;
+use crate::limits::{LONG_BLOCK, REPLY_MARGIN};
 use crate::memory::{Admission, Want};
 use crate::source::flight::{Flight, Flights};
 use crate::source::{Engine, Params, Passed, ScrapeError, Source, Terms, Told};
@@ -111,13 +113,19 @@ impl ProxyOutlet {
         if !source.verifies() {
             return stream(engine, source, (&terms, deadline)).await;
         }
+        let start = Instant::now();
         let flight = self.flights.share((number, terms.clone()), deadline, || {
             let (source, for_work) = (Rc::clone(source), Rc::clone(engine));
             Flight::start(&engine.executor, deadline, async move {
                 whole(&for_work, &source, (&terms, deadline)).await.map(Rc::new)
             })
         });
-        let passed = flight.result().await?;
+        let late = async {
+            // The flight of one who has more time.
+            Timer::at(deadline.checked_add(REPLY_MARGIN).unwrap_or(deadline)).await;
+            Err(refusal(engine, source, &ScrapeError::Timeout(start.elapsed())))
+        };
+        let passed = smol::future::or(flight.result(), late).await?;
         Ok(reply(&passed.told, Body::passed(Rc::clone(&passed))))
     }
 
@@ -182,12 +190,7 @@ async fn whole(
 ) -> Result<Passed, Refusal> {
     let mut again = terms.params.is_empty();
     loop {
-        let (blocks, guessed) = source.expects_to_pass();
-        let mut admission = admitted(engine, Want { blocks, guessed }, deadline).await?;
-        let budget = admission.budget.split(admission.budget.granted());
-        let passed = source.pass(engine, budget, (terms, deadline)).await;
-        admission.sizes_known();
-        match passed {
+        match source.pass(engine, (terms, deadline)).await {
             Err(ScrapeError::Memory) if std::mem::take(&mut again) => {}
             Err(error) => {
                 if error.is_memory() {
@@ -200,16 +203,16 @@ async fn whole(
     }
 }
 
-/// Opens a stream, when there is the memory to move it with.
+/// Opens a stream, and waits for the memory to move it with.
 async fn stream(
     engine: &Rc<Engine>,
     source: &Rc<Source>,
     (terms, deadline): (&Terms, Instant),
 ) -> Result<Reply<Body>, Refusal> {
-    let want = Want { blocks: LONG_BLOCK, guessed: false };
-    let Admission { budget, .. } = admitted(engine, want, deadline).await?;
     let opened = source.open(engine, (terms, deadline)).await;
     let stream = opened.map_err(|error| refusal(engine, source, &error))?;
+    let want = Want { blocks: LONG_BLOCK, guessed: false };
+    let Admission { budget, .. } = admitted(engine, want, deadline).await?;
     let told = stream.told.clone();
     Ok(reply(&told, Body::stream(stream, budget)))
 }

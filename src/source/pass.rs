@@ -22,7 +22,8 @@ use crate::config::OnMalformed;
 use crate::exposition::{Checker, Format};
 use crate::http::alarm::Alarm;
 use crate::http::response::Response;
-use crate::memory::{Block, Budget, PageError, PageWriter, Text, blocks_for};
+use crate::limits::INFLATER_BLOCKS;
+use crate::memory::{Block, Budget, PageError, PageWriter, Text, Want, blocks_for};
 
 /// The Content-Type of a page whose exporter names none that Prometheus knows: Prometheus 3 refuses
 /// such a page.
@@ -113,16 +114,8 @@ impl Source {
         self.verify
     }
 
-    /// As [`Source::expects`], for [`Source::pass`].
-    #[must_use]
-    pub fn expects_to_pass(&self) -> (usize, bool) {
-        match self.state.expected_passed.get() {
-            0 => (blocks_for(self.max_bytes), true),
-            blocks => (blocks, false),
-        }
-    }
-
-    /// Fetches the exporter's answer whole; a page is checked.
+    /// Fetches the exporter's answer whole; a page is checked. Memory is asked for when the answer
+    /// has begun: an exporter that hangs holds up nobody.
     ///
     /// # Errors
     ///
@@ -130,17 +123,24 @@ impl Source {
     pub async fn pass(
         &self,
         engine: &Engine,
-        budget: Budget,
         (terms, deadline): (&Terms, Instant),
     ) -> Result<Passed, ScrapeError> {
         let start = Instant::now();
         let deadline = self.own_deadline(start, deadline);
-        let work = async {
-            // Large, and one allocation beside a whole exchange is nothing.
-            Box::pin(self.whole(engine, &budget, (terms, deadline))).await
-        };
+        let drops = self.on_malformed == OnMalformed::DropLine;
+        let accept = without_protobuf(&terms.accept);
+        let terms = Terms { accept: accept.into(), gzip: terms.gzip && !drops, ..terms.clone() };
+        // Both are large, and two allocations beside a whole exchange are nothing.
+        let work = Box::pin(async {
+            let response = self.answer(engine, (&terms, deadline)).await?;
+            let mut admission = engine.pool.admit(self.wants_to_pass(&response)?).await;
+            let budget = admission.budget.split(admission.budget.granted());
+            let passed = Box::pin(self.whole(response, &budget, terms.gzip)).await;
+            admission.sizes_known();
+            settle(&budget, &self.state.expected_passed, passed.as_ref().err());
+            passed
+        });
         let passed = within(deadline, work).await;
-        settle(&budget, &self.state.expected_passed, passed.as_ref().err());
         match &passed {
             Ok((passed, _)) if passed.told.status != 200 => {
                 self.note(start.elapsed(), Err(&ScrapeError::Status(passed.told.status)));
@@ -153,29 +153,36 @@ impl Source {
         passed.map(|(passed, _)| passed)
     }
 
-    /// The answer, and how many samples it has.
+    /// The blocks for an answer: as its head says, else what the last one took.
+    fn wants_to_pass(&self, response: &Response) -> Result<Want, ScrapeError> {
+        let last = self.state.expected_passed.get();
+        Ok(match response.content_length.and_then(|length| usize::try_from(length).ok()) {
+            Some(length) => {
+                announced(length, self)?;
+                // What is inflated goes through a few more, and may take more in the end.
+                let blocks = blocks_for(length).saturating_add(INFLATER_BLOCKS).saturating_add(2);
+                Want { blocks: blocks.max(last), guessed: false }
+            }
+            None if last > 0 => Want { blocks: last, guessed: false },
+            None => Want { blocks: blocks_for(self.max_bytes), guessed: true },
+        })
+    }
+
+    /// The answer, and how many samples it has. It stays compressed if the scraper takes it so.
     async fn whole(
         &self,
-        engine: &Engine,
+        mut response: Response,
         budget: &Budget,
-        (terms, deadline): (&Terms, Instant),
+        gzip: bool,
     ) -> Result<(Passed, usize), ScrapeError> {
-        let drops = self.on_malformed == OnMalformed::DropLine;
-        let accept = without_protobuf(&terms.accept);
-        let terms = Terms { accept: accept.into(), gzip: terms.gzip && !drops, ..terms.clone() };
-        let mut response = self.answer(engine, (&terms, deadline)).await?;
         let mut told = Told::new(&mut response);
-        if let Some(length) = response.content_length.and_then(|n| usize::try_from(n).ok()) {
-            announced(length, self)?;
-            budget.correct(blocks_for(length).saturating_add(4));
-        }
         if told.status != 200 {
             let text = self.unread(response, budget).await?;
             return Ok((Passed { told, text }, 0));
         }
         let format = format_of(told.content_type.as_deref());
         let (text, samples) = match told.coding.as_deref().is_some_and(is_gzip) {
-            true if terms.gzip => self.compressed(response, format, budget).await?,
+            true if gzip => self.compressed(response, format, budget).await?,
             _ => {
                 told.coding = None;
                 self.plain(response, format, budget).await?

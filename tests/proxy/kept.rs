@@ -117,6 +117,30 @@ fn a_schedule_lives_on_over_a_reload() {
     assert_eq!((one.requests(), other.requests()), (1, 1));
 }
 
+/// A fetch under way lives on over a reload, unless the source has changed: then it is given up.
+#[test]
+fn a_fetch_under_way_outlives_a_reload() {
+    let gate = Gate::new();
+    let exporter = Exporter::behind(&gate, "up 1\n");
+    let setup = |every: &str, route: &str| {
+        Setup::new().source_with("m", &exporter, every).route(route, "{merge: m}")
+    };
+    let daemon = setup("every: 1h", "/merged").start();
+    exporter.wait_for_requests(1);
+    daemon.rewrite(&setup("every: 1h", "/other"));
+    daemon.reload();
+    daemon.until("the reload", || daemon.get("/merged").status == 404);
+    let mut connection = daemon.connect();
+    connection.ask("/other");
+    daemon.rewrite(&setup("every: 2h", "/third"));
+    daemon.reload();
+    exporter.wait_for_requests(2);
+    gate.open();
+    daemon.until("a page", || daemon.get("/third").status == 200);
+    assert_eq!(page::value(&connection.reply().body, "up", &[]), Some(1.0));
+    assert_eq!(exporter.requests(), 2, "one of each configuration");
+}
+
 /// What is fetched to be kept and cannot be is a failure that says so.
 #[test]
 fn a_page_that_cannot_be_kept_is_a_failure() {

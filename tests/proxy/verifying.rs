@@ -278,3 +278,26 @@ fn a_slow_exporter_is_given_up_at_the_scrapers_deadline() {
     let reply = daemon.get("/proxy");
     assert_eq!(reply.body, PAGE);
 }
+
+/// Nothing is known of any of them, and the first hangs: the others are answered all the same.
+#[test]
+fn an_exporter_that_hangs_holds_up_no_other() {
+    let gate = Gate::new();
+    let (hanging, good) = (Exporter::behind(&gate, PAGE), Exporter::serving(PAGE));
+    let daemon = Setup::new()
+        .source("hanging", &hanging)
+        .source("good", &good)
+        .source_with("background", &hanging, "every: 1h")
+        .source_with("raw", &good, "verify: false")
+        .route("/proxy", "{proxy: all}")
+        .route("/merged", "{merge: good}")
+        .start();
+    let mut held = daemon.connect();
+    held.ask("/proxy?module=hanging");
+    hanging.wait_for_requests(2);
+    for path in ["/proxy?module=good", "/proxy?module=raw", "/merged"] {
+        assert_eq!(daemon.get(path).body.lines().count(), 2, "{path}");
+    }
+    gate.open();
+    assert_eq!(held.reply().body, PAGE);
+}
