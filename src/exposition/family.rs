@@ -14,12 +14,11 @@ use crate::memory::{Budget, Full, Lease, Table};
 
 /// The name that `name` is a part of if that is a histogram, and whether it could be a summary too.
 pub(super) fn stem(name: &[u8]) -> Option<(&[u8], bool)> {
-    for (suffix, of_summary) in [("_bucket", false), ("_sum", true), ("_count", true)] {
-        if let Some(stem) = name.strip_suffix(suffix.as_bytes()) {
-            return Some((stem, of_summary));
-        }
+    if let Some(stem) = name.strip_suffix(b"_bucket") {
+        return Some((stem, false));
     }
-    None
+    let stem = name.strip_suffix(b"_sum").or_else(|| name.strip_suffix(b"_count"))?;
+    Some((stem, true))
 }
 
 /// What a family of `kind` calls its parts.
