@@ -6,8 +6,6 @@
 use std::fmt;
 use std::hash::BuildHasher;
 
-use foldhash::fast::RandomState;
-
 use super::fault::{Fault, Malformed};
 use super::label::escape_name;
 use super::lexer::{Before, Lexer, check_bytes};
@@ -72,7 +70,6 @@ pub struct Indexer<'w> {
     latest: u16,
     heads: Vec<u16>,
     _heads_lease: Lease,
-    hasher: RandomState,
     /// Blocks done.
     done: usize,
     lines: Lines,
@@ -100,7 +97,6 @@ impl<'w> Indexer<'w> {
             index: Index::default(),
             latest: NONE,
             heads: vec![NONE; HEADS],
-            hasher: RandomState::default(),
             done: 0,
             lines: Lines::new(format),
         })
@@ -149,36 +145,44 @@ impl<'w> Indexer<'w> {
                 Line::Sample(sample) => {
                     samples = samples.saturating_add(1);
                     let goes_on = before.again && !sample.is_odd();
-                    if !(goes_on && run.is_some_and(|open| open.plain)) {
-                        self.close(run.take(), at)?;
+                    if let Some(open) = run.as_mut().filter(|open| goes_on && open.plain) {
+                        open.single = false;
+                    } else {
+                        self.close(&mut run, at)?;
                         let name = (sample.name, sample.quoted);
                         let name = self.number(blocks, bytes, name, before.again)?;
                         self.sampled(name, &sample);
                         let plain = !(sample.irregular || sample.watched);
-                        run = Some(OpenRun { start: at, name, plain });
+                        run = Some(OpenRun { start: at, name, plain, single: true });
                     }
                 }
                 Line::Note(note) => {
-                    self.close(run.take(), at)?;
+                    self.close(&mut run, at)?;
                     self.note(blocks, bytes, note, before.again)?;
                 }
             }
             at = next;
         }
-        self.close(run, at)?;
+        self.close(&mut run, at)?;
         self.lines.pass(lines);
         self.index.samples = self.index.samples.saturating_add(samples);
         Ok(())
     }
 
-    /// Ends the run under way before the line at `end`.
-    fn close(&mut self, run: Option<OpenRun>, end: usize) -> Result<(), IndexError> {
-        let Some(OpenRun { start, name, plain }) = run else { return Ok(()) };
+    /// Ends the run under way, if there is one, before the line at `end`.
+    #[inline(always)]
+    fn close(&mut self, run: &mut Option<OpenRun>, end: usize) -> Result<(), IndexError> {
+        run.take().map_or(Ok(()), |run| self.closed(run, end))
+    }
+
+    /// Takes a run down that ended before the line at `end`.
+    fn closed(&mut self, run: OpenRun, end: usize) -> Result<(), IndexError> {
+        let OpenRun { start, name, plain, single } = run;
         if self.index.runs.len() >= RUNS {
             return Err(IndexError::TooManyRuns);
         }
         let place = Place::new(self.done, start, end)?;
-        self.index.runs.push(Run { place, name, plain }, &self.budget)?;
+        self.index.runs.push(Run { place, name, plain, single }, &self.budget)?;
         Ok(())
     }
 
@@ -303,7 +307,7 @@ impl<'w> Indexer<'w> {
     }
 
     fn hash(&self, name: &[u8]) -> u32 {
-        let hash = self.hasher.hash_one(name);
+        let hash = self.index.hasher.hash_one(name);
         u32::try_from(hash & u64::from(u32::MAX)).unwrap_or(0)
     }
 
@@ -376,4 +380,5 @@ struct OpenRun {
     start: usize,
     name: u16,
     plain: bool,
+    single: bool,
 }

@@ -41,8 +41,8 @@ pub(super) fn name_end(block: &[u8], mut at: usize) -> usize {
 pub(super) fn name_again(block: &[u8], at: usize, known: Span) -> (usize, bool) {
     let same = at + (known.end - known.start);
     if known.end > 0 && repeats(block, at, known.start, known.end) {
-        let end = name_end(block, same);
-        return (end, end == same);
+        let longer = is(block[same], NAME);
+        return (if longer { name_end(block, same) } else { same }, !longer);
     }
     (if is(block[at], NAME_START) { name_end(block, at) } else { at }, false)
 }
