@@ -9,7 +9,7 @@ use std::hash::BuildHasher;
 use super::fault::{Fault, Malformed};
 use super::label::escape_name;
 use super::lexer::{Before, Lexer, check_bytes};
-use super::line::{Format, Kind, Line, Note, Sample, Span};
+use super::line::{Format, Kind, Note, Sample, Span};
 use super::lines::Lines;
 use super::page::{Index, Name, Page, Run, Spot};
 use super::watch::Watch;
@@ -133,16 +133,16 @@ impl<'w> Indexer<'w> {
         let mut lines = 0_usize;
         let mut samples = 0_usize;
         let mut run: Option<OpenRun> = None;
-        let mut before = Before::default();
+        let (mut before, mut sample) = (Before::default(), Sample::default());
         while at < bytes.len() {
-            let lexed = self.lexer.line(bytes, at, &mut before);
-            let (line, next) = lexed.map_err(|fault| self.lines.malformed(bytes, fault))?;
+            let lexed = self.lexer.line(bytes, at, &mut before, &mut sample);
+            let (note, next) = lexed.map_err(|fault| self.lines.malformed(bytes, fault))?;
             lines = lines.saturating_add(1);
             if self.lines.ended() {
                 return Err(self.lines.malformed(bytes, Malformed { at, fault: Fault::AfterEof }));
             }
-            match line {
-                Line::Sample(sample) => {
+            match note {
+                None => {
                     samples = samples.saturating_add(1);
                     let goes_on = before.again && !sample.is_odd();
                     if let Some(open) = run.as_mut().filter(|open| goes_on && open.plain) {
@@ -156,7 +156,7 @@ impl<'w> Indexer<'w> {
                         run = Some(OpenRun { start: at, name, plain, single: true });
                     }
                 }
-                Line::Note(note) => {
+                Some(note) => {
                     self.close(&mut run, at)?;
                     self.note(blocks, bytes, note, before.again)?;
                 }

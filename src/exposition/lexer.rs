@@ -77,8 +77,9 @@ impl Lexer<'_> {
 #[expect(clippy::indexing_slicing, reason = "every scan stops at the line feed that ends a block")]
 #[expect(clippy::arithmetic_side_effects, reason = "positions stay within a block")]
 impl Lexer<'_> {
-    /// The line of `block` that begins at `at`, and where the next one begins. `block` holds whole
-    /// lines: its last byte is a line feed. `before` goes from line to line.
+    /// What the line of `block` is that begins at `at`, and where the next one begins: a note, or
+    /// else the sample that is put into `sample`, since it is too large to be handed about. `block`
+    /// holds whole lines: its last byte is a line feed. `before` goes from line to line.
     ///
     /// # Errors
     ///
@@ -89,15 +90,16 @@ impl Lexer<'_> {
         block: &[u8],
         at: usize,
         before: &mut Before,
-    ) -> Lexed<(Line, usize)> {
+        sample: &mut Sample,
+    ) -> Lexed<(Option<Note>, usize)> {
         let known = before.name;
         let end = at + (known.end - known.start);
-        let mut sample = Sample { name: Span { start: at, end }, ..Sample::default() };
+        *sample = Sample { name: Span { start: at, end }, ..Sample::default() };
         let value = if before.last > 0 && repeats(block, at, known.start, before.last) {
             let last = at + (before.last - known.start);
             *before = Before { again: true, name: sample.name, last: 0, seen: before.seen };
             sample.labels.start = end + 1;
-            self.labels(block, last, &mut sample, before)?
+            self.labels(block, last, sample, before)?
         } else {
             let (end, again) = name_again(block, at, known);
             match block[end] {
@@ -105,30 +107,38 @@ impl Lexer<'_> {
                     sample.name.end = end;
                     *before = Before::named(sample.name, again);
                     sample.labels.start = end + 1;
-                    self.labels(block, end + 1, &mut sample, before)?
+                    self.labels(block, end + 1, sample, before)?
                 }
                 b' ' if end > at && !matches!(block[end + 1], b'{' | b' ' | b'\t') => {
                     sample.name.end = end;
                     *before = Before::named(sample.name, again);
                     end + 1
                 }
-                _ => return self.odd_line(block, at, before),
+                _ => return self.odd_line(block, at, before, sample),
             }
         };
-        let next = self.value(block, value, &mut sample)?;
-        Ok((Line::Sample(sample), next))
+        let next = self.value(block, value, sample)?;
+        Ok((None, next))
     }
 
     /// As [`Lexer::line`], of a line on its own.
     pub(super) fn single(&self, block: &[u8], at: usize) -> Lexed<(Line, usize)> {
-        self.line(block, at, &mut Before::default())
+        let mut sample = Sample::default();
+        let (note, next) = self.line(block, at, &mut Before::default(), &mut sample)?;
+        Ok((note.map_or(Line::Sample(sample), Line::Note), next))
     }
 
     /// A line that does not begin with a name and a brace or a space.
     #[inline(never)]
-    fn odd_line(&self, block: &[u8], at: usize, before: &mut Before) -> Lexed<(Line, usize)> {
+    fn odd_line(
+        &self,
+        block: &[u8],
+        at: usize,
+        before: &mut Before,
+        sample: &mut Sample,
+    ) -> Lexed<(Option<Note>, usize)> {
         if let Some((note, next)) = self.announcement(block, at, before) {
-            return Ok((Line::Note(note), next));
+            return Ok((Some(note), next));
         }
         let start = skip_blanks(block, at);
         if let Some(note) = self.note(block, start) {
@@ -136,10 +146,10 @@ impl Lexer<'_> {
             if matches!(note, Note::Help { .. } | Note::Type { .. }) {
                 *before = Before::default();
             }
-            return Ok((Line::Note(note), next));
+            return Ok((Some(note), next));
         }
         *before = Before::default();
-        let mut sample = Sample { irregular: true, ..Sample::default() };
+        *sample = Sample { irregular: true, ..Sample::default() };
         let mut end = start;
         if is(block[start], NAME_START) {
             end = name_end(block, start);
@@ -148,13 +158,13 @@ impl Lexer<'_> {
         let mut value = skip_blanks(block, end);
         if block[value] == b'{' {
             sample.labels.start = value + 1;
-            value = self.labels(block, value + 1, &mut sample, &mut Before::default())?;
+            value = self.labels(block, value + 1, sample, &mut Before::default())?;
         } else if end == start {
             let markup = block[start] == b'<';
             return fail(start, if markup { Fault::Markup } else { Fault::Start });
         }
-        let next = self.value(block, value, &mut sample)?;
-        Ok((Line::Sample(sample), next))
+        let next = self.value(block, value, sample)?;
+        Ok((None, next))
     }
 
     /// The labels from `at` on, which those of `before` precede. Returns where the value may begin.
