@@ -248,8 +248,9 @@ pub const REPLY_ROOM: usize = 1024;
 /// more at once.
 pub const REPLY_PIECES: usize = 9;
 
-/// Idle connections kept for one place.
-pub const FETCHES_KEPT: usize = 4;
+/// Idle connections kept for one place: two clients that ask at once for a merge of four of its
+/// pages need no new ones.
+pub const FETCHES_KEPT: usize = 8;
 
 /// Time an idle connection to an upstream is kept: longer than most scrape intervals.
 pub const FETCH_IDLE: Duration = Duration::from_secs(90);

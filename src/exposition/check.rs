@@ -9,7 +9,7 @@
 use super::fault::{Fault, Malformed};
 use super::indexer::IndexError;
 use super::lexer::{Before, Lexer, check_bytes};
-use super::line::{Format, Line, Note};
+use super::line::{Format, Note, Sample};
 use super::lines::Lines;
 
 /// Checks one page.
@@ -71,17 +71,17 @@ impl Checker {
 
     fn lex(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
         let (mut at, mut lines, mut samples) = (0, 0_usize, 0_usize);
-        let mut before = Before::default();
+        let (mut before, mut sample) = (Before::default(), Sample::default());
         while at < bytes.len() {
-            let (line, next) = self.lexer.line(bytes, at, &mut before)?;
+            let (note, next) = self.lexer.line(bytes, at, &mut before, &mut sample)?;
             if self.lines.ended() {
                 return Err(Malformed { at, fault: Fault::AfterEof });
             }
             lines = lines.saturating_add(1);
-            match line {
-                Line::Sample(_) => samples = samples.saturating_add(1),
-                Line::Note(Note::Eof) => self.lines.end(),
-                Line::Note(_) => {}
+            match note {
+                None => samples = samples.saturating_add(1),
+                Some(Note::Eof) => self.lines.end(),
+                Some(_) => {}
             }
             at = next;
         }

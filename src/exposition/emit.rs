@@ -104,12 +104,14 @@ impl Emitter {
             self.line = run.place.start.into();
         }
         if run.plain && merged.dropped.is_empty() {
-            let name_len = name.map_or(0, |name| part.page.name(name, false).len());
-            return copy_lines(block, Span { start: self.line, end }, name_len, &part.labels, out)
-                .map_err(|at| {
+            let name_len = name.map_or(0, |name| name.written.place.len.into());
+            let lines = Span { start: self.line, end };
+            return copy_lines(block, (lines, run.single), name_len, &part.labels, out).map_err(
+                |at| {
                     self.line = at;
                     NoRoom
-                });
+                },
+            );
         }
         while self.line < end {
             let at = Dropped { run: self.run, start: u16::try_from(self.line).unwrap_or(u16::MAX) };
@@ -165,7 +167,7 @@ impl Emitter {
         } else if let Some((part, run)) = merged.run(self.run) {
             self.line = if run.plain && merged.dropped.is_empty() {
                 let name = part.page.index().names.get(run.name.into());
-                let name_len = name.map_or(0, |name| part.page.name(name, false).len());
+                let name_len = name.map_or(0, |name| name.written.place.len.into());
                 copy_line(block_of(part, run), self.line, name_len, &part.labels, out)?
             } else {
                 write_line(merged, part, run, self.line, out)?.0
@@ -193,8 +195,8 @@ fn block_of(part: &Part, run: Run) -> &[u8] {
         .unwrap_or_default()
 }
 
-/// Copies plain lines, `labels` put in behind the name. `Err` tells where the first line begins
-/// that found no room.
+/// Copies plain lines, `labels` put in behind the name; `single` if they are one line. `Err` tells
+/// where the first line begins that found no room.
 ///
 /// Invariant: a plain line is a name of `name_len` bytes, then `{` or a space, and ends with a line
 /// feed within the block; the indexer has seen to that.
@@ -202,7 +204,7 @@ fn block_of(part: &Part, run: Run) -> &[u8] {
 #[expect(clippy::arithmetic_side_effects, reason = "positions stay within a block and a buffer")]
 fn copy_lines(
     block: &[u8],
-    lines: Span,
+    (lines, single): (Span, bool),
     name_len: usize,
     labels: &Labels,
     out: &mut Out<'_>,
@@ -215,7 +217,8 @@ fn copy_lines(
     let (inner, comma) = text.split_at(text.len() - 1);
     while start < end {
         let rest = &block[start..end];
-        let len = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+        let feed = if single { None } else { memchr::memchr(b'\n', rest) };
+        let len = feed.map_or(rest.len(), |at| at + 1);
         let line = &rest[..len];
         let Some(room) = out.bytes.get_mut(out.len..out.len + len + text.len() + 2) else {
             return Err(start);
@@ -331,14 +334,15 @@ fn timestamp<'a>(
 /// Writes a family's HELP and TYPE.
 fn head(merged: &Merged, family: &Family, out: &mut Out<'_>) -> Result<(), NoRoom> {
     let name = merged.name(family.at);
-    let quote: &[u8] = if is_metric_name(name) { b"" } else { b"\"" };
+    let bare = merged.names == Names::Underscores || is_metric_name(name);
+    let name: &[&[u8]] = if bare { &[name] } else { &[b"\"", name, b"\""] };
     if let Some(at) = family.help
         && let Some(page) = merged.parts.get(usize::from(at.page)).map(|part| &part.page)
         && let Some(help) = page.index().names.get(at.name.into()).and_then(|name| name.help)
     {
-        for piece in [b"# HELP ", quote, name, quote, b" "] {
-            out.put(piece)?;
-        }
+        out.put(b"# HELP ")?;
+        name.iter().try_for_each(|piece| out.put(piece))?;
+        out.put(b" ")?;
         let escapes = match page.format() {
             Format::Text => Escapes::Help,
             Format::OpenMetrics => Escapes::OpenMetricsHelp,
@@ -347,8 +351,9 @@ fn head(merged: &Merged, family: &Family, out: &mut Out<'_>) -> Result<(), NoRoo
         out.put(b"\n")?;
     }
     let kind = family.kind.unwrap_or(Kind::Untyped).word().as_bytes();
-    for piece in [b"# TYPE ", quote, name, quote, b" ", kind, b"\n"] {
-        out.put(piece)?;
-    }
-    Ok(())
+    out.put(b"# TYPE ")?;
+    name.iter().try_for_each(|piece| out.put(piece))?;
+    out.put(b" ")?;
+    out.put(kind)?;
+    out.put(b"\n")
 }

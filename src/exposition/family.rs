@@ -14,12 +14,11 @@ use crate::memory::{Budget, Full, Lease, Table};
 
 /// The name that `name` is a part of if that is a histogram, and whether it could be a summary too.
 pub(super) fn stem(name: &[u8]) -> Option<(&[u8], bool)> {
-    for (suffix, of_summary) in [("_bucket", false), ("_sum", true), ("_count", true)] {
-        if let Some(stem) = name.strip_suffix(suffix.as_bytes()) {
-            return Some((stem, of_summary));
-        }
+    if let Some(stem) = name.strip_suffix(b"_bucket") {
+        return Some((stem, false));
     }
-    None
+    let stem = name.strip_suffix(b"_sum").or_else(|| name.strip_suffix(b"_count"))?;
+    Some((stem, true))
 }
 
 /// What a family of `kind` calls its parts.
@@ -96,14 +95,27 @@ impl Families {
     pub(super) fn add<P: AsRef<Page>>(&mut self, pages: &[P], budget: &Budget) -> Result<(), Full> {
         let Some(page) = pages.last().map(AsRef::as_ref) else { return Ok(()) };
         let page_number = u16::try_from(pages.len().saturating_sub(1)).map_err(|_| Full)?;
+        let first = self.bases.is_empty();
+        if first {
+            self.hasher = page.index().hasher.clone();
+        }
         self.bases.push(self.numbers.len());
+        // Pages of one kind have the same names in the same order.
+        let mut guess = 0_u32;
         for (number, name) in page.index().names.iter().enumerate() {
             let at = NameRef { page: page_number, name: u16::try_from(number).map_err(|_| Full)? };
             let bytes = page.name(name, self.bare);
-            let global = match self.find(pages, bytes) {
-                Some(known) => known,
-                None => self.insert(bytes, at, budget)?,
+            let global = if self.is_named(pages, guess, bytes) {
+                guess
+            } else {
+                let known = first && name.bare == name.written;
+                let hash = if known { name.hash } else { self.hash(bytes) };
+                match self.find_hashed(pages, bytes, hash) {
+                    Some(known) => known,
+                    None => self.insert(hash, at, budget)?,
+                }
             };
+            guess = global.saturating_add(1);
             self.numbers.push(global, budget)?;
             let Some(family) = usize::try_from(global).ok().and_then(|at| self.all.get_mut(at))
             else {
@@ -124,16 +136,27 @@ impl Families {
         Ok(())
     }
 
-    fn hash(&self, name: &[u8]) -> (u32, usize) {
+    fn hash(&self, name: &[u8]) -> u32 {
         let hash = self.hasher.hash_one(name);
-        let low = u32::try_from(hash & u64::from(u32::MAX)).unwrap_or(0);
-        (low, usize::try_from(low).unwrap_or(0) & HEADS.saturating_sub(1))
+        u32::try_from(hash & u64::from(u32::MAX)).unwrap_or(0)
+    }
+
+    /// The chain of the names with this hash.
+    fn head(hash: u32) -> usize {
+        usize::try_from(hash).unwrap_or(0) & HEADS.saturating_sub(1)
+    }
+
+    fn is_named<P: AsRef<Page>>(&self, pages: &[P], number: u32, name: &[u8]) -> bool {
+        self.get(number).is_some_and(|family| self.name(pages, family.at) == name)
     }
 
     fn find<P: AsRef<Page>>(&self, pages: &[P], name: &[u8]) -> Option<u32> {
-        let (hash, head) = self.hash(name);
-        let mut at = self.heads.get(head).copied()?;
-        while let Some(family) = usize::try_from(at).ok().and_then(|at| self.all.get(at)) {
+        self.find_hashed(pages, name, self.hash(name))
+    }
+
+    fn find_hashed<P: AsRef<Page>>(&self, pages: &[P], name: &[u8], hash: u32) -> Option<u32> {
+        let mut at = self.heads.get(Self::head(hash)).copied()?;
+        while let Some(family) = self.get(at) {
             if family.hash == hash && self.name(pages, family.at) == name {
                 return Some(at);
             }
@@ -142,10 +165,9 @@ impl Families {
         None
     }
 
-    fn insert(&mut self, name: &[u8], at: NameRef, budget: &Budget) -> Result<u32, Full> {
-        let (hash, head) = self.hash(name);
+    fn insert(&mut self, hash: u32, at: NameRef, budget: &Budget) -> Result<u32, Full> {
         let number = u32::try_from(self.all.len()).map_err(|_| Full)?;
-        let head = self.heads.get_mut(head).ok_or(Full)?;
+        let head = self.heads.get_mut(Self::head(hash)).ok_or(Full)?;
         let family = Family {
             at,
             help: None,
@@ -243,10 +265,9 @@ impl Families {
             Kind::Summary => family.odd_quantile,
             _ => false,
         };
-        let name = self.name(pages, family.at);
         odd(family)
             || parts(Some(kind)).iter().any(|part| {
-                let part = self.find(pages, &[name, part].concat());
+                let part = self.find(pages, &[self.name(pages, family.at), part].concat());
                 part.and_then(|part| self.get(part)).is_some_and(|part| !part.declared && odd(part))
             })
     }
@@ -286,9 +307,8 @@ impl Families {
         if family.placed {
             return None;
         }
-        let name = self.name(pages, family.at);
         parts(family.kind).iter().find_map(|part| {
-            let part = self.find(pages, &[name, part].concat())?;
+            let part = self.find(pages, &[self.name(pages, family.at), part].concat())?;
             let own = self.get(part)?;
             (own.family == part && !own.placed).then_some(part)
         })

@@ -6,12 +6,10 @@
 use std::fmt;
 use std::hash::BuildHasher;
 
-use foldhash::fast::RandomState;
-
 use super::fault::{Fault, Malformed};
 use super::label::escape_name;
 use super::lexer::{Before, Lexer, check_bytes};
-use super::line::{Format, Kind, Line, Note, Sample, Span};
+use super::line::{Format, Kind, Note, Sample, Span};
 use super::lines::Lines;
 use super::page::{Index, Name, Page, Run, Spot};
 use super::watch::Watch;
@@ -68,9 +66,10 @@ pub struct Indexer<'w> {
     families_limit: usize,
     families: usize,
     index: Index,
+    /// The number of the last name met.
+    latest: u16,
     heads: Vec<u16>,
     _heads_lease: Lease,
-    hasher: RandomState,
     /// Blocks done.
     done: usize,
     lines: Lines,
@@ -96,8 +95,8 @@ impl<'w> Indexer<'w> {
             families_limit: families,
             families: 0,
             index: Index::default(),
+            latest: NONE,
             heads: vec![NONE; HEADS],
-            hasher: RandomState::default(),
             done: 0,
             lines: Lines::new(format),
         })
@@ -134,64 +133,61 @@ impl<'w> Indexer<'w> {
         let mut lines = 0_usize;
         let mut samples = 0_usize;
         let mut run: Option<OpenRun> = None;
-        let mut current: &[u8] = b"";
-        let mut before = Before::default();
+        let (mut before, mut sample) = (Before::default(), Sample::default());
         while at < bytes.len() {
-            let lexed = self.lexer.line(bytes, at, &mut before);
-            let (line, next) = lexed.map_err(|fault| self.lines.malformed(bytes, fault))?;
+            let lexed = self.lexer.line(bytes, at, &mut before, &mut sample);
+            let (note, next) = lexed.map_err(|fault| self.lines.malformed(bytes, fault))?;
             lines = lines.saturating_add(1);
             if self.lines.ended() {
                 return Err(self.lines.malformed(bytes, Malformed { at, fault: Fault::AfterEof }));
             }
-            match line {
-                Line::Sample(sample) => {
+            match note {
+                None => {
                     samples = samples.saturating_add(1);
-                    let name = sample.name.of(bytes);
-                    let plain = !(sample.irregular || sample.watched);
-                    let odd = sample.odd_le || sample.odd_quantile || !plain;
-                    match &mut run {
-                        Some(open) if open.plain == plain && name == current && !odd => {}
-                        _ => {
-                            self.close(run.take(), at)?;
-                            let number = self.sampled(blocks, name, &sample)?;
-                            run = Some(OpenRun { start: at, name: number, plain });
-                            current = name;
-                        }
+                    let goes_on = before.again && !sample.is_odd();
+                    if let Some(open) = run.as_mut().filter(|open| goes_on && open.plain) {
+                        open.single = false;
+                    } else {
+                        self.close(&mut run, at)?;
+                        let name = (sample.name, sample.quoted);
+                        let name = self.number(blocks, bytes, name, before.again)?;
+                        self.sampled(name, &sample);
+                        let plain = !(sample.irregular || sample.watched);
+                        run = Some(OpenRun { start: at, name, plain, single: true });
                     }
                 }
-                Line::Note(note) => {
-                    self.close(run.take(), at)?;
-                    self.note(blocks, bytes, note)?;
+                Some(note) => {
+                    self.close(&mut run, at)?;
+                    self.note(blocks, bytes, note, before.again)?;
                 }
             }
             at = next;
         }
-        self.close(run, at)?;
+        self.close(&mut run, at)?;
         self.lines.pass(lines);
         self.index.samples = self.index.samples.saturating_add(samples);
         Ok(())
     }
 
-    /// Ends the run under way before the line at `end`.
-    fn close(&mut self, run: Option<OpenRun>, end: usize) -> Result<(), IndexError> {
-        let Some(OpenRun { start, name, plain }) = run else { return Ok(()) };
+    /// Ends the run under way, if there is one, before the line at `end`.
+    #[inline(always)]
+    fn close(&mut self, run: &mut Option<OpenRun>, end: usize) -> Result<(), IndexError> {
+        run.take().map_or(Ok(()), |run| self.closed(run, end))
+    }
+
+    /// Takes a run down that ended before the line at `end`.
+    fn closed(&mut self, run: OpenRun, end: usize) -> Result<(), IndexError> {
+        let OpenRun { start, name, plain, single } = run;
         if self.index.runs.len() >= RUNS {
             return Err(IndexError::TooManyRuns);
         }
         let place = Place::new(self.done, start, end)?;
-        self.index.runs.push(Run { place, name, plain }, &self.budget)?;
+        self.index.runs.push(Run { place, name, plain, single }, &self.budget)?;
         Ok(())
     }
 
-    /// Notes that `name` has a sample with these peculiarities; returns its number.
-    fn sampled(
-        &mut self,
-        blocks: &[Block],
-        name: &[u8],
-        sample: &Sample,
-    ) -> Result<u16, IndexError> {
-        let span = sample.name;
-        let number = self.number(blocks, name, span, sample.quoted)?;
+    /// Notes that name number `number` has a sample with these peculiarities.
+    fn sampled(&mut self, number: u16, sample: &Sample) {
         self.index.watched |= sample.watched;
         self.index.quoted |= sample.quoted || sample.quoted_label;
         if let Some(entry) = self.index.names.get_mut(number.into()) {
@@ -199,10 +195,16 @@ impl<'w> Indexer<'w> {
             entry.odd_le |= sample.odd_le;
             entry.odd_quantile |= sample.odd_quantile;
         }
-        Ok(number)
     }
 
-    fn note(&mut self, blocks: &[Block], bytes: &[u8], note: Note) -> Result<(), IndexError> {
+    /// Takes a comment down; `again` tells that the name it may have is the last one met.
+    fn note(
+        &mut self,
+        blocks: &[Block],
+        bytes: &[u8],
+        note: Note,
+        again: bool,
+    ) -> Result<(), IndexError> {
         match note {
             Note::Comment => Ok(()),
             Note::Eof => {
@@ -210,7 +212,7 @@ impl<'w> Indexer<'w> {
                 Ok(())
             }
             Note::Help { name, quoted, text } => {
-                let number = self.number(blocks, name.of(bytes), name, quoted)?;
+                let number = self.number(blocks, bytes, (name, quoted), again)?;
                 let place = Place::new(self.done, text.start, text.end)?;
                 let target = self.alias_of(number);
                 if let Some(entry) = self.index.names.get_mut(target)
@@ -221,7 +223,7 @@ impl<'w> Indexer<'w> {
                 Ok(())
             }
             Note::Type { name, quoted, kind } => {
-                let number = self.number(blocks, name.of(bytes), name, quoted)?;
+                let number = self.number(blocks, bytes, (name, quoted), again)?;
                 self.declare(blocks, number, kind)
             }
         }
@@ -269,41 +271,53 @@ impl<'w> Indexer<'w> {
         };
         let full = make(&self.index, written);
         let full_bare = make(&self.index, bare);
-        if let Some(found) = self.find(blocks, &full) {
+        let hash = self.hash(&full);
+        if let Some(found) = self.find(blocks, &full, hash) {
             return Ok(found);
         }
         let spot = self.make(&full)?;
         let bare = if full == full_bare { spot } else { self.make(&full_bare)? };
-        self.insert(&full, spot, bare)
+        self.insert(hash, spot, bare)
     }
 
-    /// The number of `name`, which stands at `span` of the block under way if it is new.
+    /// The number of the name, perhaps `quoted`, that stands at `span` of the block under way:
+    /// the last one met if the lexer says `again`.
     fn number(
         &mut self,
         blocks: &[Block],
-        name: &[u8],
-        span: Span,
-        quoted: bool,
+        bytes: &[u8],
+        (span, quoted): (Span, bool),
+        again: bool,
     ) -> Result<u16, IndexError> {
-        if let Some(number) = self.find(blocks, name) {
-            return Ok(number);
+        if !again {
+            let name = span.of(bytes);
+            let hash = self.hash(name);
+            self.latest = match self.find(blocks, name, hash) {
+                Some(number) => number,
+                None => {
+                    self.count_family(blocks, name)?;
+                    let place = Place::new(self.done, span.start, span.end)?;
+                    let written = Spot { place, made: false };
+                    let bare = if quoted { self.make(&escape_name(name))? } else { written };
+                    self.insert(hash, written, bare)?
+                }
+            };
         }
-        self.count_family(blocks, name)?;
-        let place = Place::new(self.done, span.start, span.end)?;
-        let written = Spot { place, made: false };
-        let bare = if quoted { self.make(&escape_name(name))? } else { written };
-        self.insert(name, written, bare)
+        Ok(self.latest)
     }
 
-    fn hash(&self, name: &[u8]) -> (u32, usize) {
-        let hash = self.hasher.hash_one(name);
-        let low = u32::try_from(hash & u64::from(u32::MAX)).unwrap_or(0);
-        (low, usize::try_from(low).unwrap_or(0) & HEADS.saturating_sub(1))
+    fn hash(&self, name: &[u8]) -> u32 {
+        let hash = self.index.hasher.hash_one(name);
+        u32::try_from(hash & u64::from(u32::MAX)).unwrap_or(0)
     }
 
-    fn find(&self, blocks: &[Block], name: &[u8]) -> Option<u16> {
-        let (hash, head) = self.hash(name);
-        let mut at = self.heads.get(head).copied()?;
+    /// The chain of the names with this hash.
+    fn head(hash: u32) -> usize {
+        usize::try_from(hash).unwrap_or(0) & HEADS.saturating_sub(1)
+    }
+
+    fn find(&self, blocks: &[Block], name: &[u8], hash: u32) -> Option<u16> {
+        let mut at = self.heads.get(Self::head(hash)).copied()?;
         while let Some(entry) = self.index.names.get(at.into()) {
             if entry.hash == hash && self.index.spot(blocks, entry.written) == name {
                 return Some(at);
@@ -313,25 +327,23 @@ impl<'w> Indexer<'w> {
         None
     }
 
-    fn insert(&mut self, name: &[u8], written: Spot, bare: Spot) -> Result<u16, IndexError> {
+    fn insert(&mut self, hash: u32, written: Spot, bare: Spot) -> Result<u16, IndexError> {
         let too_many = IndexError::TooManyFamilies(self.families_limit);
         let number = u16::try_from(self.index.names.len()).map_err(|_| too_many)?;
+        let head = self.heads.get_mut(Self::head(hash)).ok_or(too_many)?;
         if number == NONE {
             return Err(too_many);
         }
-        let (hash, head) = self.hash(name);
-        let next = self.heads.get(head).copied().unwrap_or(NONE);
-        let entry = Name { written, bare, hash, next, alias: NONE, ..Name::default() };
+        let entry = Name { written, bare, hash, next: *head, alias: NONE, ..Name::default() };
         self.index.names.push(entry, &self.budget)?;
-        if let Some(head) = self.heads.get_mut(head) {
-            *head = number;
-        }
+        *head = number;
         Ok(number)
     }
 
     /// Counts a new name as a family, unless it is a part of a histogram or a summary.
     fn count_family(&mut self, blocks: &[Block], name: &[u8]) -> Result<(), IndexError> {
-        let stem = super::family::stem(name).and_then(|(stem, _)| self.find(blocks, stem));
+        let stem = super::family::stem(name)
+            .and_then(|(stem, _)| self.find(blocks, stem, self.hash(stem)));
         let part = stem
             .and_then(|stem| self.index.names.get(stem.into()))
             .is_some_and(|stem| matches!(stem.kind, Some(Kind::Histogram | Kind::Summary)));
@@ -368,4 +380,5 @@ struct OpenRun {
     start: usize,
     name: u16,
     plain: bool,
+    single: bool,
 }

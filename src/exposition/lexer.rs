@@ -21,7 +21,9 @@ use super::fault::{Fault, Lexed, Malformed, fail};
 use super::line::{Format, Kind, Line, Note, Sample, Span};
 use super::number::{is_float, is_millis, millis_of_seconds, plain_float};
 use super::pairs::Pairs;
-use super::scan::{closing_quote, label_value, name_end, quoted_name, repeats, separator, token};
+use super::scan::{
+    closing_quote, label_value, name_again, name_end, quoted_name, repeats, separator, token,
+};
 use super::watch::{SPECIAL, Watch, fingerprint};
 use crate::limits::LABELS;
 
@@ -39,7 +41,10 @@ pub(super) struct Lexer<'w> {
 /// part of the one before. Good for one block.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Before {
-    /// The last name that needs no quotes, of a sample or of a comment that announces one.
+    /// Whether the line just read has the name of the one before it, plain comments left out.
+    pub again: bool,
+    /// The name of that line, a sample or a comment that announces one; empty if it is quoted or
+    /// the line is out of the ordinary.
     name: Span,
     /// Where the last label of that sample begins, if the line begins with the name and nothing
     /// between is out of the ordinary; else 0.
@@ -58,8 +63,9 @@ struct Seen {
 }
 
 impl Before {
-    const fn named(name: Span) -> Self {
-        Self { name, last: 0, seen: Seen { prints: 0, count: 0 } }
+    /// Behind a line with the name `name`, which is that of the line before if `again`.
+    const fn named(name: Span, again: bool) -> Self {
+        Self { again, name, last: 0, seen: Seen { prints: 0, count: 0 } }
     }
 }
 
@@ -71,8 +77,9 @@ impl Lexer<'_> {
 #[expect(clippy::indexing_slicing, reason = "every scan stops at the line feed that ends a block")]
 #[expect(clippy::arithmetic_side_effects, reason = "positions stay within a block")]
 impl Lexer<'_> {
-    /// The line of `block` that begins at `at`, and where the next one begins. `block` holds whole
-    /// lines: its last byte is a line feed. `before` goes from line to line.
+    /// What the line of `block` is that begins at `at`, and where the next one begins: a note, or
+    /// else the sample that is put into `sample`, since it is too large to be handed about. `block`
+    /// holds whole lines: its last byte is a line feed. `before` goes from line to line.
     ///
     /// # Errors
     ///
@@ -83,60 +90,66 @@ impl Lexer<'_> {
         block: &[u8],
         at: usize,
         before: &mut Before,
-    ) -> Lexed<(Line, usize)> {
+        sample: &mut Sample,
+    ) -> Lexed<(Option<Note>, usize)> {
         let known = before.name;
-        let mut end = at + (known.end - known.start);
-        let mut sample = Sample { name: Span { start: at, end }, ..Sample::default() };
+        let end = at + (known.end - known.start);
+        *sample = Sample { name: Span { start: at, end }, ..Sample::default() };
         let value = if before.last > 0 && repeats(block, at, known.start, before.last) {
             let last = at + (before.last - known.start);
-            *before = Before { name: sample.name, last: 0, seen: before.seen };
+            *before = Before { again: true, name: sample.name, last: 0, seen: before.seen };
             sample.labels.start = end + 1;
-            self.labels(block, last, &mut sample, before)?
+            self.labels(block, last, sample, before)?
         } else {
-            let same = known.end > 0 && repeats(block, at, known.start, known.end);
-            if same || is(block[at], NAME_START) {
-                end = name_end(block, if same { end } else { at });
-            } else {
-                end = at;
-            }
+            let (end, again) = name_again(block, at, known);
             match block[end] {
                 b'{' if end > at => {
                     sample.name.end = end;
-                    *before = Before::named(sample.name);
+                    *before = Before::named(sample.name, again);
                     sample.labels.start = end + 1;
-                    self.labels(block, end + 1, &mut sample, before)?
+                    self.labels(block, end + 1, sample, before)?
                 }
                 b' ' if end > at && !matches!(block[end + 1], b'{' | b' ' | b'\t') => {
                     sample.name.end = end;
-                    *before = Before::named(sample.name);
+                    *before = Before::named(sample.name, again);
                     end + 1
                 }
-                _ => return self.odd_line(block, at, before),
+                _ => return self.odd_line(block, at, before, sample),
             }
         };
-        let next = self.value(block, value, &mut sample)?;
-        Ok((Line::Sample(sample), next))
+        let next = self.value(block, value, sample)?;
+        Ok((None, next))
     }
 
     /// As [`Lexer::line`], of a line on its own.
     pub(super) fn single(&self, block: &[u8], at: usize) -> Lexed<(Line, usize)> {
-        self.line(block, at, &mut Before::default())
+        let mut sample = Sample::default();
+        let (note, next) = self.line(block, at, &mut Before::default(), &mut sample)?;
+        Ok((note.map_or(Line::Sample(sample), Line::Note), next))
     }
 
     /// A line that does not begin with a name and a brace or a space.
     #[inline(never)]
-    fn odd_line(&self, block: &[u8], at: usize, before: &mut Before) -> Lexed<(Line, usize)> {
-        let start = skip_blanks(block, at);
-        if let Some(note) = self.note(block, start, before.name) {
-            let (note, next) = note?;
-            if let Note::Help { name, quoted: false, .. } | Note::Type { name, quoted: false, .. } =
-                note
-            {
-                *before = Before::named(name);
-            }
-            return Ok((Line::Note(note), next));
+    fn odd_line(
+        &self,
+        block: &[u8],
+        at: usize,
+        before: &mut Before,
+        sample: &mut Sample,
+    ) -> Lexed<(Option<Note>, usize)> {
+        if let Some((note, next)) = self.announcement(block, at, before) {
+            return Ok((Some(note), next));
         }
-        let mut sample = Sample { irregular: true, ..Sample::default() };
+        let start = skip_blanks(block, at);
+        if let Some(note) = self.note(block, start) {
+            let (note, next) = note?;
+            if matches!(note, Note::Help { .. } | Note::Type { .. }) {
+                *before = Before::default();
+            }
+            return Ok((Some(note), next));
+        }
+        *before = Before::default();
+        *sample = Sample { irregular: true, ..Sample::default() };
         let mut end = start;
         if is(block[start], NAME_START) {
             end = name_end(block, start);
@@ -145,13 +158,13 @@ impl Lexer<'_> {
         let mut value = skip_blanks(block, end);
         if block[value] == b'{' {
             sample.labels.start = value + 1;
-            value = self.labels(block, value + 1, &mut sample, &mut Before::default())?;
+            value = self.labels(block, value + 1, sample, &mut Before::default())?;
         } else if end == start {
             let markup = block[start] == b'<';
             return fail(start, if markup { Fault::Markup } else { Fault::Start });
         }
-        let next = self.value(block, value, &mut sample)?;
-        Ok((Line::Sample(sample), next))
+        let next = self.value(block, value, sample)?;
+        Ok((None, next))
     }
 
     /// The labels from `at` on, which those of `before` precede. Returns where the value may begin.
@@ -337,8 +350,8 @@ impl Lexer<'_> {
     }
 
     /// A line of blanks or one that begins with `#`, and where the next begins; `None` if the line
-    /// must be a sample. `at` is its first byte that is no blank; `known` is the name before.
-    fn note(&self, block: &[u8], at: usize, known: Span) -> Option<Lexed<(Note, usize)>> {
+    /// must be a sample. `at` is its first byte that is no blank.
+    fn note(&self, block: &[u8], at: usize) -> Option<Lexed<(Note, usize)>> {
         let line_end = at + memchr::memchr(b'\n', &block[at..])?;
         let next = line_end + 1;
         let end =
@@ -348,19 +361,6 @@ impl Lexer<'_> {
         }
         if block[at] != b'#' {
             return None;
-        }
-        // As nearly all of them begin.
-        let usual = match &block[at..end] {
-            line if line.starts_with(b"# HELP ") => Some(false),
-            line if line.starts_with(b"# TYPE ") => Some(true),
-            _ => None,
-        };
-        if let Some(is_type) = usual {
-            let start = skip_blanks(block, at + b"# HELP ".len());
-            if start < end {
-                let meta = self.meta(block, Span { start, end }, is_type, known);
-                return Some(meta.map(|note| (note, next)));
-            }
         }
         let text = skip_blanks(block, at + 1);
         let word = &block[text..token(block, text)];
@@ -373,11 +373,44 @@ impl Lexer<'_> {
         }
         let is_type = word == b"TYPE";
         let rest = Span { start: arguments, end };
-        Some(self.meta(block, rest, is_type, known).map(|note| (note, next)))
+        Some(self.meta(block, rest, is_type).map(|note| (note, next)))
+    }
+
+    /// A line `# HELP name text` or `# TYPE name type` as nearly all of them are written, one blank
+    /// between two parts, and where the next one begins. `None` leaves the line to [`Lexer::note`].
+    #[inline(always)]
+    fn announcement(&self, block: &[u8], at: usize, before: &mut Before) -> Option<(Note, usize)> {
+        let is_type = match block[at..].first_chunk()? {
+            b"# TYPE " => true,
+            b"# HELP " => false,
+            _ => return None,
+        };
+        let start = at + b"# TYPE ".len();
+        let (end, again) = name_again(block, start, before.name);
+        if end == start || block[end] != b' ' {
+            return None;
+        }
+        let name = Span { start, end };
+        let text = end + 1;
+        let (note, end) = if is_type {
+            let end = token(block, text);
+            let kind = Kind::parse(&block[text..end], self.format)?;
+            (Note::Type { name, quoted: false, kind }, end)
+        } else {
+            let end = text + memchr::memchr(b'\n', &block[text..])?;
+            let text = Span { start: text, end };
+            (Note::Help { name, quoted: false, text }, end)
+        };
+        let regular = block[end] == b'\n' && block[end - 1] != b'\r' && !is(block[text], BLANK);
+        if !regular {
+            return None;
+        }
+        *before = Before::named(name, again);
+        Some((note, end + 1))
     }
 
     /// What follows `# HELP ` or `# TYPE `: a name, quoted or not, and a text or a type.
-    fn meta(&self, block: &[u8], rest: Span, is_type: bool, known: Span) -> Lexed<Note> {
+    fn meta(&self, block: &[u8], rest: Span, is_type: bool) -> Lexed<Note> {
         let (name, quoted, end) = match rest.of(block) {
             [b'"', ..] => {
                 let mut odd = false;
@@ -388,9 +421,7 @@ impl Lexer<'_> {
                 (Span { start: rest.start + 1, end }, true, end + 1)
             }
             _ => {
-                let same = repeats(block, rest.start, known.start, known.end);
-                let known = rest.start + (known.end - known.start);
-                let end = if same { name_end(block, known) } else { name_end(block, rest.start) };
+                let end = name_end(block, rest.start);
                 (Span { start: rest.start, end }, false, end)
             }
         };
@@ -425,10 +456,7 @@ pub(super) fn check_bytes(block: &[u8]) -> Result<(), Malformed> {
     }
     let mut at = 0_usize;
     for line in block.split_inclusive(|&b| b == b'\n') {
-        if !matches!(
-            Lexer::TEXT.note(line, skip_blanks(line, 0), Span::default()),
-            Some(Ok((Note::Comment, _)))
-        ) {
+        if !matches!(Lexer::TEXT.note(line, skip_blanks(line, 0)), Some(Ok((Note::Comment, _)))) {
             if let Some(nul) = memchr::memchr(0, line) {
                 return Err(Malformed { at: at.saturating_add(nul), fault: Fault::Nul });
             }

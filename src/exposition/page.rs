@@ -4,6 +4,8 @@
 //! Everything is in tables that count against the page's budget. The [`Indexer`](super::Indexer)
 //! makes pages; a merge looks at names and runs, and at no line.
 
+use foldhash::fast::RandomState;
+
 use super::line::{Format, Kind};
 use crate::memory::{Block, Budget, Kept, Place, Table, Text};
 
@@ -42,6 +44,8 @@ pub(super) struct Run {
     pub(super) name: u16,
     /// Its lines can be copied with the labels put in; else each is written anew.
     pub(super) plain: bool,
+    /// It is one line.
+    pub(super) single: bool,
 }
 
 /// A page, lexed: its text and the index to it.
@@ -58,6 +62,8 @@ pub struct Page {
 #[derive(Default)]
 pub(super) struct Index {
     pub(super) names: Table<Name>,
+    /// What the names' hashes come from.
+    pub(super) hasher: RandomState,
     pub(super) runs: Table<Run>,
     pub(super) made: Vec<Block>,
     pub(super) samples: usize,

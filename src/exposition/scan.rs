@@ -7,7 +7,9 @@
 #![expect(clippy::indexing_slicing, reason = "every scan stops at the line feed that ends a block")]
 #![expect(clippy::arithmetic_side_effects, reason = "positions stay within a block")]
 
-use super::class::{NAME, QUOTE_STOP, TOKEN_STOP, is, is_label_name, is_metric_name, skip_blanks};
+use super::class::{
+    NAME, NAME_START, QUOTE_STOP, TOKEN_STOP, is, is_label_name, is_metric_name, skip_blanks,
+};
 use super::fault::{Fault, Lexed, fail};
 use super::line::{Sample, Span};
 use super::word::{below, first, not_name, repeat};
@@ -31,6 +33,18 @@ pub(super) fn name_end(block: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// The end of the name that begins at `at`, and whether it is the `known` one; `at` if there is no
+/// name.
+#[inline(always)]
+pub(super) fn name_again(block: &[u8], at: usize, known: Span) -> (usize, bool) {
+    let same = at + (known.end - known.start);
+    if known.end > 0 && repeats(block, at, known.start, known.end) {
+        let longer = is(block[same], NAME);
+        return (if longer { name_end(block, same) } else { same }, !longer);
+    }
+    (if is(block[at], NAME_START) { name_end(block, at) } else { at }, false)
 }
 
 /// The end of the token that begins at `at`: the next blank or line end.

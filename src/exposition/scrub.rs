@@ -11,7 +11,7 @@
 use super::fault::{Fault, Malformed};
 use super::indexer::IndexError;
 use super::lexer::{Before, Lexer, check_bytes};
-use super::line::{Format, Line, Note};
+use super::line::{Format, Note, Sample};
 use super::lines::Lines;
 use crate::memory::Block;
 
@@ -101,7 +101,7 @@ impl Scrubber {
         before: &mut Before,
         text: bool,
     ) -> Result<usize, Malformed> {
-        let (line, next) = self.lexer.line(bytes, at, before)?;
+        let (note, next) = self.lexer.line(bytes, at, before, &mut Sample::default())?;
         if self.lines.ended() {
             return Err(Malformed { at, fault: Fault::AfterEof });
         }
@@ -112,7 +112,7 @@ impl Scrubber {
                 fault: fault.fault,
             })?;
         }
-        if line == Line::Note(Note::Eof) {
+        if note == Some(Note::Eof) {
             self.lines.end();
         }
         Ok(next)

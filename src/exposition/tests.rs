@@ -294,6 +294,32 @@ fn equal_series_leave_once_where_no_label_tells_sources_apart() {
 }
 
 #[test]
+fn a_line_belongs_to_its_own_name_whatever_stood_before() {
+    let both = "# TYPE a gauge\na 2\n# TYPE b untyped\nb 1\n";
+    let cases = [
+        ("comments between", "# TYPE a gauge\n# so\n\na 1\n", "# TYPE a gauge\na 1\n"),
+        ("odd, then usual", "# TYPE a gauge\na {} 1\na 2\n", "# TYPE a gauge\na 1\na 2\n"),
+        ("an odd line of another", "# TYPE a gauge\nb  1\na 2\n", both),
+        ("a quoted one", "# TYPE a gauge\n{\"b\"} 1\na 2\n", both),
+        ("a quoted comment", "# TYPE a gauge\n# HELP \"b\" \na 2\nb 1\n", both),
+        ("an odd comment", "# TYPE a gauge\n#  HELP b \na 2\nb 1\n", both),
+        (
+            "a longer name",
+            "# TYPE a gauge\na 2\na:b 1\n",
+            "# TYPE a gauge\na 2\n# TYPE a:b untyped\na:b 1\n",
+        ),
+        (
+            "a shorter name",
+            "# TYPE b:c gauge\nb 1\n# TYPE a gauge\na 2\n",
+            "# TYPE b untyped\nb 1\n# TYPE a gauge\na 2\n",
+        ),
+    ];
+    for (name, page, want) in cases {
+        assert_eq!(merged(&[page], PLAIN).0, want, "{name}");
+    }
+}
+
+#[test]
 fn names_that_need_quotes() {
     let page = "# HELP \"my.name\" dots\n# TYPE \"my.name\" gauge\n{\"my.name\",\"l.x\"=\"v\"} 1\n{\"up\"} 1\n";
     let quoted = How { names: Names::Quoted, ..LABELLED };

@@ -1,7 +1,7 @@
 //! How fast pages are lexed and merged: `cargo bench`.
 //!
-//! Each number is the best of many rounds, in bytes of input per second. With `--once CASE PAGE` a
-//! case (`load`, `check`, `lex`, `merge`) runs exactly once over a page, so that `valgrind --tool=callgrind`
+//! Each number is the best of many rounds, in bytes of input per second. With `--once CASE PAGE...` a
+//! case (`load`, `check`, `lex`, `merge`) runs exactly once over the pages, so that `valgrind --tool=callgrind`
 //! can count its instructions; those of `load` are to be taken off.
 #![allow(
     missing_docs,
@@ -24,12 +24,13 @@ use fanin::memory::{Budget, PageWriter, Pool, Text};
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
-    if let [flag, case, page] = args.as_slice()
+    if let [flag, case, names @ ..] = args.as_slice()
         && flag == "--once"
     {
-        let page = page_named(page);
-        run_once(case, &[&page]);
-        println!("{case}: {} bytes of input", page.len());
+        let pages: Vec<_> = names.iter().map(|name| page_named(name)).collect();
+        let pages: Vec<&[u8]> = pages.iter().map(Vec::as_slice).collect();
+        run_once(case, &pages);
+        println!("{case}: {} bytes of input", pages.concat().len());
         return;
     }
     println!(
@@ -42,6 +43,7 @@ fn main() {
         measure(name, &[page]);
     }
     measure("node_exporter + prometheus", &[&pages[0], &pages[1]]);
+    measure("node_exporter, three times", &[pages[0].as_slice(); 3]);
 }
 
 fn measure(name: &str, pages: &[&[u8]]) {
@@ -108,7 +110,7 @@ fn index(text: Text, budget: &Budget) -> Rc<Page> {
 fn emit(pages: &[Rc<Page>], budget: &Budget) -> usize {
     let mut merge = Merge::new(OnConflict::Rename, Names::Underscores, budget).unwrap();
     for (number, page) in pages.iter().enumerate() {
-        let name = ["node", "prometheus"][number];
+        let name = ["one", "two", "three"][number];
         let labels = Rc::new(Labels::new([("exporter_name", name)]));
         merge.add(Part { page: Rc::clone(page), labels }).unwrap();
     }

@@ -1,6 +1,7 @@
 //! What a checker finds is what an indexer finds, whatever the page and wherever its blocks end.
 
 use super::*;
+use crate::exposition::line::Line;
 use crate::exposition::mutants::{Dice, blocks, budget, indexed, mutant, pages, short_pages};
 use crate::memory::Block;
 
@@ -76,7 +77,11 @@ fn what_a_line_repeats_is_read_as_if_it_stood_alone() {
         while at < page.len() {
             let alone = lexer.single(&page, at);
             let line = String::from_utf8_lossy(&page[at..]);
-            assert_eq!(lexer.line(&page, at, &mut before), alone, "{name}: {line}");
+            let mut sample = Sample::default();
+            let told = lexer.line(&page, at, &mut before, &mut sample);
+            let told =
+                told.map(|(note, next)| (note.map_or(Line::Sample(sample), Line::Note), next));
+            assert_eq!(told, alone, "{name}: {line}");
             at += memchr::memchr(b'\n', &page[at..]).unwrap() + 1;
         }
     }
