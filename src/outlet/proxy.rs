@@ -117,7 +117,10 @@ impl ProxyOutlet {
                 whole(&for_work, &source, (&terms, deadline)).await.map(Rc::new)
             })
         });
-        let passed = flight.result().await?;
+        let start = Instant::now();
+        // One with more time may have begun it.
+        let late = || Err(refusal(engine, source, &ScrapeError::Timeout(start.elapsed())));
+        let passed = flight.result_by(deadline).await.unwrap_or_else(late)?;
         Ok(reply(&passed.told, Body::passed(Rc::clone(&passed))))
     }
 
