@@ -333,6 +333,23 @@ fn scrapes_that_come_while_it_runs_share_the_run() {
     assert_none_left("shared", &daemon);
 }
 
+/// Without a `timeout` of the source, the scraper's own time is what a run has; one that takes longer
+/// is told of and counted like any other failure.
+#[test]
+fn a_run_that_misses_the_scrapers_deadline_is_a_failure() {
+    for (path, status) in [("/merged", 503), ("/proxy?module=cron", 504)] {
+        let setup = scripted("echo $$ >> pids; exec sleep 60", "", "");
+        let daemon = setup.route("/proxy", "{proxy: all}").start();
+        let reply = daemon.get_with(path, &[("X-Prometheus-Scrape-Timeout-Seconds", "0.4")]);
+        assert_eq!(reply.status, status, "{path}: {}", reply.body);
+        let failed = [("source", "cron"), ("reason", "timeout")];
+        assert_eq!(daemon.own("fanin_source_failures_total", &failed), Some(1.0), "{path}");
+        assert_eq!(daemon.own("fanin_source_up", &[("source", "cron")]), Some(0.0), "{path}");
+        assert!(daemon.log_contains("source \"cron\": no whole page within "), "{path}");
+        assert_none_left(path, &daemon);
+    }
+}
+
 /// It has standard input, output and error, and nothing of ours.
 #[test]
 fn a_command_inherits_no_descriptor() {

@@ -6,15 +6,13 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use smol::Timer;
-
 use super::negotiate::{self, accepts_gzip};
 use super::{Body, Refusal, Server, admitted, packed};
 use crate::config::{self, did_you_mean};
 use crate::exposition::{Format, Names};
 use crate::http::fields::Fields;
 use crate::http::outgoing::Reply;
-use crate::limits::{LONG_BLOCK, REPLY_MARGIN};
+use crate::limits::LONG_BLOCK;
 use crate::memory::{Admission, Want};
 use crate::source::flight::{Flight, Flights};
 use crate::source::{Engine, Params, Passed, ScrapeError, Source, Terms, Told};
@@ -113,19 +111,16 @@ impl ProxyOutlet {
         if !source.verifies() {
             return stream(engine, source, (&terms, deadline)).await;
         }
-        let start = Instant::now();
         let flight = self.flights.share((number, terms.clone()), deadline, || {
             let (source, for_work) = (Rc::clone(source), Rc::clone(engine));
             Flight::start(&engine.executor, deadline, async move {
                 whole(&for_work, &source, (&terms, deadline)).await.map(Rc::new)
             })
         });
-        let late = async {
-            // The flight of one who has more time.
-            Timer::at(deadline.checked_add(REPLY_MARGIN).unwrap_or(deadline)).await;
-            Err(refusal(engine, source, &ScrapeError::Timeout(start.elapsed())))
-        };
-        let passed = smol::future::or(flight.result(), late).await?;
+        let start = Instant::now();
+        // One with more time may have begun it.
+        let late = || Err(refusal(engine, source, &ScrapeError::Timeout(start.elapsed())));
+        let passed = flight.result_by(deadline).await.unwrap_or_else(late)?;
         Ok(reply(&passed.told, Body::passed(Rc::clone(&passed))))
     }
 

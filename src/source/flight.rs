@@ -5,7 +5,7 @@ use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 use event_listener::Event;
-use smol::{LocalExecutor, Task};
+use smol::{LocalExecutor, Task, Timer};
 
 /// Work under way, and its result for everybody who holds this.
 pub struct Flight<T> {
@@ -54,6 +54,20 @@ impl<T: Clone + 'static> Flight<T> {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.result.borrow().is_some()
+    }
+
+    /// Waits for the result until `deadline`; `None` if it is not there by then. Work that gives up
+    /// no later is waited for all the same: it takes down itself how it ended, and would not if the
+    /// last who waits left at that very moment.
+    pub async fn result_by(&self, deadline: Instant) -> Option<T> {
+        if self.deadline <= deadline {
+            return Some(self.result().await);
+        }
+        let late = async {
+            Timer::at(deadline).await;
+            None
+        };
+        smol::future::or(async { Some(self.result().await) }, late).await
     }
 
     /// Waits for the result.

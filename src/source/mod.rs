@@ -279,11 +279,8 @@ impl Source {
         }
         let flight = flight.unwrap_or_else(|| self.fly(engine, budget, (params, deadline)));
         let start = Instant::now();
-        let late = async {
-            Timer::at(deadline).await;
-            Err(Rc::new(ScrapeError::Timeout(start.elapsed())))
-        };
-        smol::future::or(flight.result(), late).await
+        let late = || Err(Rc::new(ScrapeError::Timeout(start.elapsed())));
+        flight.result_by(deadline).await.unwrap_or_else(late)
     }
 
     /// Joins the fetch with these parameters that is under way, or starts one. What it gives is kept

@@ -43,6 +43,25 @@ fn a_cached_page_serves_merges_and_proxies() {
     assert_eq!(daemon.own("fanin_source_scrapes_total", &[("source", "m")]), Some(2.0));
 }
 
+/// A fetch that is to be kept, and takes longer than its scraper has time, is a failure like others.
+#[test]
+fn a_cached_page_that_does_not_come_in_time_is_a_failure() {
+    let gate = Gate::new();
+    let exporter = Exporter::behind(&gate, "up 1\n");
+    let daemon = Setup::new()
+        .source_with("m", &exporter, "cache: 1h")
+        .route("/proxy", "{proxy: m}")
+        .route("/merged", "{merge: m}")
+        .start();
+    for (path, status, failures) in [("/proxy?module=m", 504, 1.0), ("/merged", 503, 2.0)] {
+        let reply = daemon.get_with(path, &[("X-Prometheus-Scrape-Timeout-Seconds", "0.4")]);
+        assert_eq!(reply.status, status, "{path}: {}", reply.body);
+        let failed = [("source", "m"), ("reason", "timeout")];
+        assert_eq!(daemon.own("fanin_source_failures_total", &failed), Some(failures), "{path}");
+    }
+    gate.open();
+}
+
 /// Fetched before anybody asks, and again and again; who scrapes costs the exporter nothing.
 #[test]
 fn every_fetches_on_its_own() {

@@ -301,3 +301,21 @@ fn an_exporter_that_hangs_holds_up_no_other() {
     gate.open();
     assert_eq!(held.reply().body, PAGE);
 }
+
+/// One who has little time does not wait as long as one who has much, and came first.
+#[test]
+fn a_hurried_scraper_that_shares_an_answer_is_told_in_time() {
+    let gate = Gate::new();
+    let exporter = Exporter::behind(&gate, PAGE);
+    let daemon = proxying(&exporter, "").start();
+    let mut patient = daemon.connect();
+    patient.ask("/proxy");
+    exporter.wait_for_requests(1);
+    let fields = [("X-Prometheus-Scrape-Timeout-Seconds", "0.4")];
+    let reply = get_at(daemon.addr(), "/proxy", &fields).unwrap();
+    assert_eq!(reply.status, 504, "{}", reply.body);
+    assert!(reply.body.starts_with("source \"m\": no whole page within 3"), "{}", reply.body);
+    gate.open();
+    assert_eq!(patient.reply().body, PAGE);
+    assert_eq!(exporter.requests(), 1);
+}

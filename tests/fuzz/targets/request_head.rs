@@ -2,6 +2,7 @@
 #![no_main]
 
 use fanin::http::{head::RequestHead, scan::Scan, server};
+use fanin::source::Params;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (u16, &[u8])| {
@@ -21,8 +22,10 @@ fuzz_target!(|input: (u16, &[u8])| {
         let text = segment.to_string();
         assert!(!text.is_empty() && text != "." && text != "..");
     }
-    for (key, value) in head.target().pairs() {
-        let _ = (key.to_string(), value.to_string());
+    let (module, rest) = Params::take_first(head.target().raw_query(), "module");
+    assert!(module.is_none() || rest.as_str().len() < head.target().raw_query().len());
+    for value in rest.values("module") {
+        let _ = value.to_string();
     }
     let _ = (head.host(), head.fields().iter().count(), server::keeps_alive(&head));
 });
