@@ -45,9 +45,9 @@ pub const IDLE_BLOCKS: usize = 8;
 /// hexadecimal digits can say its length.
 pub const LONG_BLOCK: usize = 4;
 
-/// Blocks that the page of a command, or of a source that is fetched on its own, is granted before it
-/// is known what it takes: enough for 64 KiB.
-pub const FIRST_RUN_BLOCKS: usize = 10;
+/// Blocks that a page is granted of which nothing is known, where a guess at the most there may be
+/// would hold up others for as long as its source takes: enough for 64 KiB.
+pub const FIRST_BLOCKS: usize = 10;
 
 /// Runs of consecutive samples with one name in a page: 65 536, so that a run's number fits 16 bits.
 pub const RUNS: usize = 1 << 16;

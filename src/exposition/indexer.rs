@@ -117,6 +117,12 @@ impl<'w> Indexer<'w> {
         Ok(true)
     }
 
+    /// Samples so far.
+    #[must_use]
+    pub const fn samples(&self) -> usize {
+        self.index.samples
+    }
+
     /// The page, when all blocks of `text` are indexed.
     ///
     /// # Errors

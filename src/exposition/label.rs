@@ -28,6 +28,17 @@ pub enum Names {
     Quoted,
 }
 
+impl Names {
+    /// The Content-Type of a page in the text format whose names leave so.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Underscores => "text/plain; version=0.0.4; charset=utf-8",
+            Self::Quoted => "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
+        }
+    }
+}
+
 /// The labels that a merge puts on the samples of one source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Labels {

@@ -12,6 +12,26 @@ pub enum Format {
     OpenMetrics,
 }
 
+impl Format {
+    /// The format that a Content-Type names: what is not OpenMetrics is read as text.
+    #[must_use]
+    pub fn of(content_type: &str) -> Self {
+        match media_type(content_type).eq_ignore_ascii_case(OPENMETRICS) {
+            true => Self::OpenMetrics,
+            false => Self::Text,
+        }
+    }
+}
+
+/// The media type of OpenMetrics text.
+pub const OPENMETRICS: &str = "application/openmetrics-text";
+
+/// What a Content-Type, or a range of Accept, says before its parameters.
+#[must_use]
+pub fn media_type(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
+}
+
 /// What a family is; the five types of the text format, and those of OpenMetrics that become one
 /// of them under another name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,7 +36,7 @@ pub use emit::Emitter;
 pub use fault::Fault;
 pub use indexer::{IndexError, Indexer};
 pub use label::{Escaped, Labels, Names, OnConflict};
-pub use line::Format;
+pub use line::{Format, OPENMETRICS, media_type};
 pub use merge::{Conflicts, Merge, Merged, Part};
 pub use page::Page;
 pub use scrub::Scrubber;

@@ -6,6 +6,7 @@
 
 use foldhash::fast::RandomState;
 
+use super::label::Names;
 use super::line::{Format, Kind};
 use crate::memory::{Block, Budget, Kept, Place, Table, Text};
 
@@ -97,6 +98,16 @@ impl Page {
         self.format
     }
 
+    /// Its Content-Type.
+    #[must_use]
+    pub const fn content_type(&self) -> &'static str {
+        match self.format {
+            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Format::Text if self.index.quoted => Names::Quoted.content_type(),
+            Format::Text => Names::Underscores.content_type(),
+        }
+    }
+
     /// Whether a sample has a label that was watched for.
     #[must_use]
     pub const fn has_watched_labels(&self) -> bool {
@@ -110,9 +121,9 @@ impl Page {
     }
 
     /// Makes the page one that stays between scrapes: counted as kept, its last block trimmed.
-    /// Whether `limits.kept` allows it.
-    pub fn keep(&mut self) -> bool {
-        self.kept = self.budget.keep().ok();
+    /// Whether `limits.kept` allows it, in the room of `going` if that page is dropped at once.
+    pub fn keep(&mut self, going: Option<&Self>) -> bool {
+        self.kept = self.budget.keep(going.and_then(|going| going.kept.as_ref())).ok();
         if self.kept.is_some() {
             self.text.trim();
         }

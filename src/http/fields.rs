@@ -1,5 +1,7 @@
 //! The header fields of a head, read where they lie, and how a body is framed by them.
 
+use std::borrow::Cow;
+
 use crate::http::fault::Fault;
 
 /// The version of a message.
@@ -57,6 +59,14 @@ impl<'a> Fields<'a> {
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&'a str> {
         self.all(name).next().and_then(|value| str::from_utf8(value).ok())
+    }
+
+    /// All values of the fields of this name that are text, as one list.
+    #[must_use]
+    pub fn joined(&self, name: &str) -> Cow<'a, str> {
+        let mut values = self.all(name).filter_map(|value| str::from_utf8(value).ok());
+        let Some(first) = values.next() else { return Cow::Borrowed("") };
+        values.fold(Cow::Borrowed(first), |list, next| Cow::Owned(format!("{list},{next}")))
     }
 
     /// Whether a list such as that of `Connection` has this member. Letter case does not matter.
@@ -133,6 +143,7 @@ mod tests {
         assert_eq!(fields.text("host"), Some("a"));
         let accepted: Vec<_> = fields.all("Accept").collect();
         assert_eq!(accepted, [b"x", b"y"]);
+        assert_eq!((&*fields.joined("Accept"), &*fields.joined("c")), ("x,y", ""));
         assert_eq!(fields.text("empty"), Some(""));
         assert_eq!(fields.text("b"), None);
         assert_eq!(fields.text("c"), None);

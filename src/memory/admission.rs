@@ -265,7 +265,7 @@ mod tests {
         page.settle();
         let mut all = pool.admit(known(100));
         assert!(now(&mut all).is_none(), "the page is on its way out");
-        let kept = page.keep().unwrap();
+        let kept = page.keep(None).unwrap();
         let mut other = pool.admit(known(1));
         let all = now(&mut all).unwrap();
         assert_eq!(all.budget.granted(), 8);

@@ -91,6 +91,14 @@ impl Pool {
         reserve
     }
 
+    /// A budget of nothing, which grows by what nobody was promised and gives it back at once.
+    #[must_use]
+    pub fn lent(&self) -> Budget {
+        let lent = self.grant(0);
+        lent.0.keeps.set(0);
+        lent
+    }
+
     /// What has become of all blocks.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -286,16 +294,17 @@ impl Budget {
         self.0.peak.get()
     }
 
-    /// Marks all that is in use as kept between scrapes, if `limits.kept` allows it.
+    /// Marks all that is in use as kept between scrapes, if `limits.kept` allows it beside what is
+    /// kept already, less `going`: what the caller will drop at once.
     ///
     /// # Errors
     ///
     /// [`Full`] when kept pages would take more than they may; nothing is marked then.
-    pub fn keep(&self) -> Result<Kept, Full> {
+    pub fn keep(&self, going: Option<&Kept>) -> Result<Kept, Full> {
         let shared = &self.0.pool.0;
         let blocks = self.used();
         let kept = shared.kept.get().saturating_add(blocks);
-        if kept > shared.kept_limit.get() {
+        if kept.saturating_sub(going.map_or(0, |going| going.blocks)) > shared.kept_limit.get() {
             return Err(Full);
         }
         shared.kept.set(kept);

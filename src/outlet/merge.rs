@@ -101,22 +101,17 @@ impl MergeOutlet {
     }
 
     /// The sources it merges.
-    pub fn sources(&self) -> impl Iterator<Item = &Rc<Source>> {
+    fn sources(&self) -> impl Iterator<Item = &Rc<Source>> {
         self.members.iter().filter_map(Member::source)
     }
 
     /// The sources it merges, each with what it is given of `params`.
     fn given(&self, params: &Params) -> impl Iterator<Item = (&Rc<Source>, Params)> {
         self.members.iter().filter_map(|member| {
-            let params = if member.forward { params.clone() } else { Params::default() };
-            Some((member.source()?, params))
+            let source = member.source()?;
+            let params = if member.forward { source.heeded(params) } else { Params::default() };
+            Some((source, params))
         })
-    }
-
-    /// Whether fanin's own metrics are on its page.
-    #[must_use]
-    pub fn has_own(&self) -> bool {
-        self.members.iter().any(|member| matches!(member.from, From::Own(_)))
     }
 
     /// Whether one failure fails the whole.

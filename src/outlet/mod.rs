@@ -11,8 +11,6 @@ mod status;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use smol::Timer;
-
 pub use self::merge::{MergeOutlet, Outcome};
 pub use self::proxy::ProxyOutlet;
 pub use self::reply::{Body, Buffer, Refusal};
@@ -25,7 +23,7 @@ use crate::http::socket::Peer;
 use crate::http::table::ConnectionTable;
 use crate::limits::MAX_SCRAPE_TIMEOUT;
 use crate::memory::{Admission, Want};
-use crate::source::{Engine, Source, own_text};
+use crate::source::{self, Engine, Source, own_text};
 use crate::telemetry::metrics::Now;
 use reply::{Receipt, TEXT};
 
@@ -48,6 +46,10 @@ struct Route {
     path: config::RoutePath,
     name: Rc<str>,
     outlet: Outlet,
+    /// The sources it reaches.
+    sources: Vec<Rc<Source>>,
+    /// Whether it has fanin's own metrics too.
+    own: bool,
 }
 
 /// How a page leaves at a route.
@@ -55,15 +57,6 @@ struct Route {
 enum Outlet {
     Merge(Rc<MergeOutlet>),
     Proxy(Rc<ProxyOutlet>),
-}
-
-impl Outlet {
-    fn sources(&self) -> Box<dyn Iterator<Item = &Rc<Source>> + '_> {
-        match self {
-            Self::Merge(merge) => Box::new(merge.sources()),
-            Self::Proxy(proxy) => Box::new(proxy.sources()),
-        }
-    }
 }
 
 /// What a request asks for.
@@ -102,6 +95,13 @@ impl Server {
         let mut reached: Vec<Rc<Source>> = Vec::new();
         for route in &plan.routes {
             for outlet in &route.outlets {
+                let members = outlet.members();
+                let source = |member: &config::Member| match *member {
+                    config::Member::Own => None,
+                    config::Member::Source(number) => sources.get(number).cloned(),
+                };
+                let of_route: Vec<_> = members.iter().filter_map(source).collect();
+                let own = members.contains(&config::Member::Own);
                 let outlet = match outlet {
                     config::Outlet::Merge(merge) => {
                         Outlet::Merge(Rc::new(MergeOutlet::new(merge, own_labels, sources)))
@@ -110,7 +110,7 @@ impl Server {
                         Outlet::Proxy(Rc::new(ProxyOutlet::new(proxy, sources)))
                     }
                 };
-                for source in outlet.sources() {
+                for source in &of_route {
                     if !reached.iter().any(|known| Rc::ptr_eq(known, source)) {
                         reached.push(Rc::clone(source));
                     }
@@ -119,6 +119,8 @@ impl Server {
                     path: route.path.clone(),
                     name: route.path.as_str().into(),
                     outlet,
+                    sources: of_route,
+                    own,
                 });
             }
         }
@@ -224,7 +226,7 @@ impl Server {
         let text =
             self.with_metrics_of_now(engine, |now| own_text(&engine.metrics, now, &engine.reserve));
         let text = text.map_err(|_| Refusal::memory(engine))?;
-        Ok(Reply::new(200, negotiate::content_type(Names::Underscores), Body::page(text)))
+        Ok(Reply::new(200, Names::Underscores.content_type(), Body::page(text)))
     }
 
     /// Counts a request that was refused before it had a path.
@@ -250,11 +252,11 @@ impl Server {
         deadline: Instant,
     ) -> Result<Reply<Body>, Refusal> {
         let fields = request.head.fields();
-        let names = negotiate::names(fields.text("Accept").unwrap_or_default());
+        let names = negotiate::names(&fields.joined("Accept"));
         let query = request.head.target().raw_query();
         let merged = outlet.page(engine, self, (query, names), deadline).await?;
         let body = Body::merged(Emitter::new(merged));
-        let reply = Reply::new(200, negotiate::content_type(names), body);
+        let reply = Reply::new(200, names.content_type(), body);
         Ok(if outlet.compresses() { packed(reply, engine, fields) } else { reply })
     }
 
@@ -279,7 +281,7 @@ impl Server {
 fn packed(mut reply: Reply<Body>, engine: &Engine, fields: &Fields<'_>) -> Reply<Body> {
     // Both are short and of printable characters.
     let _ = reply.set("Vary", "Accept-Encoding");
-    if !fields.text("Accept-Encoding").is_some_and(negotiate::accepts_gzip) {
+    if !negotiate::accepts_gzip(&fields.joined("Accept-Encoding")) {
         return reply;
     }
     let (body, packed) = reply.body.packed(engine);
@@ -296,12 +298,7 @@ pub(super) async fn admitted(
     want: Want,
     deadline: Instant,
 ) -> Result<Admission, Refusal> {
-    let late = async {
-        Timer::at(deadline).await;
-        Err(Refusal::memory(engine))
-    };
-    let admitted = async { Ok(engine.pool.admit(want).await) };
-    smol::future::or(admitted, late).await
+    source::admitted(engine, want, deadline).await.map_err(|_| Refusal::memory(engine))
 }
 
 /// Reads the configuration again for those who may ask for it: this machine, and no web page that

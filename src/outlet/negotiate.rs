@@ -1,6 +1,7 @@
 //! What the scraper, or the browser, can read.
 
 use crate::exposition::Names;
+use crate::http::gzip::is_gzip;
 
 /// How names that need quotes leave, by the request's Accept: in quotes only where it says
 /// `escaping=allow-utf-8`; an older Prometheus refuses a whole page for one of them.
@@ -18,15 +19,6 @@ pub(super) fn names(accept: &str) -> Names {
     if accept.split(',').any(range) { Names::Quoted } else { Names::Underscores }
 }
 
-/// The Content-Type of a merged page whose names leave as `names`.
-#[must_use]
-pub(super) const fn content_type(names: Names) -> &'static str {
-    match names {
-        Names::Underscores => "text/plain; version=0.0.4; charset=utf-8",
-        Names::Quoted => "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
-    }
-}
-
 /// Whether the scraper takes a body packed with gzip: what its Accept-Encoding says of `gzip`, by
 /// either name, else of `*`. `accept_encoding` is all fields of that name, joined with commas; a
 /// weight that is no weight counts as none at all, since an unpacked body is right for everybody.
@@ -42,7 +34,7 @@ pub(super) fn accepts_gzip(accept_encoding: &str) -> bool {
         let name = parts.next().unwrap_or_default().trim();
         let weight = |part: &str| stated_weight(part).map(|weight| weight.unwrap_or(0) > 0);
         let wanted = parts.all(|part| weight(part) == Some(true));
-        if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
+        if is_gzip(name) {
             named = Some(named.unwrap_or(false) || wanted);
         } else if name == "*" {
             any |= wanted;

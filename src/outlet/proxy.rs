@@ -6,10 +6,9 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::negotiate::{self, accepts_gzip};
+use super::negotiate::accepts_gzip;
 use super::{Body, Refusal, Server, admitted, packed};
 use crate::config::{self, did_you_mean};
-use crate::exposition::{Format, Names};
 use crate::http::fields::Fields;
 use crate::http::outgoing::Reply;
 use crate::limits::LONG_BLOCK;
@@ -60,20 +59,6 @@ impl ProxyOutlet {
         Self { members, default, compress: plan.compress, flights: Flights::default() }
     }
 
-    /// The sources it has.
-    pub fn sources(&self) -> impl Iterator<Item = &Rc<Source>> {
-        self.members.iter().filter_map(|member| match member {
-            Member::Own => None,
-            Member::Source(source) => Some(source),
-        })
-    }
-
-    /// Whether fanin's own metrics are among what it has.
-    #[must_use]
-    pub fn has_own(&self) -> bool {
-        self.members.iter().any(|member| matches!(member, Member::Own))
-    }
-
     /// The name of the one for requests that name none.
     #[must_use]
     pub fn default(&self) -> Option<&str> {
@@ -101,13 +86,13 @@ impl ProxyOutlet {
             let text = format!("source \"{}\" takes no args: allow_args is false", source.name());
             return Err(Refusal::new(400, text));
         }
+        let params = source.heeded(&params);
         if !source.passes(&params) {
             let reply = self.scraped(engine, source, (&params, deadline)).await?;
             return Ok(if self.compress { packed(reply, engine, fields) } else { reply });
         }
-        let accept = fields.text("Accept").unwrap_or_default().into();
-        let gzip = accepts_gzip(fields.text("Accept-Encoding").unwrap_or_default());
-        let terms = Terms { params, accept, gzip };
+        let gzip = accepts_gzip(&fields.joined("Accept-Encoding"));
+        let terms = source.terms(params, &fields.joined("Accept"), gzip);
         if !source.verifies() {
             return stream(engine, source, (&terms, deadline)).await;
         }
@@ -146,56 +131,43 @@ impl ProxyOutlet {
         source: &Rc<Source>,
         (params, deadline): (&Params, Instant),
     ) -> Result<Reply<Body>, Refusal> {
-        let scrape = |again: bool| async move {
+        for again in [true, false] {
             let (blocks, guessed) = source.expects(params);
             let mut admission = admitted(engine, Want { blocks, guessed }, deadline).await?;
             let budget = admission.budget.split(admission.budget.granted());
-            let page = source.scrape(engine, budget, (params, deadline)).await;
-            admission.sizes_known();
-            if page.as_ref().is_err_and(|error| error.is_memory()) {
-                if again && source.is_repeatable(params) {
-                    return Ok(None);
+            match source.scrape(engine, budget, (params, deadline)).await {
+                Ok(page) => {
+                    return Ok(Reply::new(200, page.content_type(), Body::indexed(page)));
                 }
-                source.gave_up();
+                Err(error) if !error.is_memory() => return Err(refusal(engine, source, &error)),
+                Err(_) if again && source.is_repeatable(params) => admission.sizes_known(),
+                Err(_) => break,
             }
-            page.map(Some).map_err(|error| refusal(engine, source, &error))
-        };
-        let page = match scrape(true).await? {
-            Some(page) => page,
-            None => scrape(false).await?.ok_or_else(|| Refusal::memory(engine))?,
-        };
-        let content_type = match page.format() {
-            Format::OpenMetrics => OPENMETRICS,
-            Format::Text if page.has_quoted_names() => negotiate::content_type(Names::Quoted),
-            Format::Text => negotiate::content_type(Names::Underscores),
-        };
-        Ok(Reply::new(200, content_type, Body::indexed(page)))
+        }
+        source.gave_up();
+        Err(Refusal::memory(engine))
     }
 }
 
-/// The Content-Type of a file or a script's output that is OpenMetrics.
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// Fetches an answer whole. Where memory was short it is asked once more, unless it was given
-/// parameters: they may have made it do something.
+/// Fetches an answer whole. Where memory was short it is asked once more while there is time, unless
+/// it was given parameters: they may have made it do something.
 async fn whole(
     engine: &Rc<Engine>,
     source: &Source,
     (terms, deadline): (&Terms, Instant),
 ) -> Result<Passed, Refusal> {
-    let mut again = terms.params.is_empty();
-    loop {
-        match source.pass(engine, (terms, deadline)).await {
-            Err(ScrapeError::Memory) if std::mem::take(&mut again) => {}
-            Err(error) => {
-                if error.is_memory() {
-                    source.gave_up();
-                }
-                return Err(refusal(engine, source, &error));
-            }
+    for again in [true, false] {
+        let passed = source.pass(engine, (terms, deadline)).await;
+        let in_time = Instant::now() < deadline;
+        match passed {
+            Err(error) if !error.is_memory() => return Err(refusal(engine, source, &error)),
+            Err(_) if again && terms.params.is_empty() && in_time => {}
+            Err(_) => break,
             Ok(passed) => return Ok(passed),
         }
     }
+    source.gave_up();
+    Err(Refusal::memory(engine))
 }
 
 /// Opens a stream, and waits for the memory to move it with.
@@ -221,9 +193,10 @@ fn reply(told: &Told, body: Body) -> Reply<Body> {
         ("Retry-After", told.retry_after.as_deref()),
     ];
     for (name, value) in fields {
-        // They came in as text of one line, and are short enough for all three to fit.
+        // They came in as text of one line, and are short enough for all of them to fit.
         let _ = value.map(|value| reply.set(name, value));
     }
+    let _ = reply.set("Vary", "Accept, Accept-Encoding");
     reply
 }
 

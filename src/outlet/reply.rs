@@ -157,7 +157,8 @@ impl Body {
             _ => 0,
         };
         let worth_it = bytes >= PACKED_FROM && engine.pool.counters().waiting == 0;
-        let packing = worth_it.then(|| Packing::new(&engine.packers, &lent(engine))).flatten();
+        let packing =
+            worth_it.then(|| Packing::new(&engine.packers, &engine.pool.lent())).flatten();
         let content = match (self.content, packing) {
             (Content::Blocks(blocks), Some(packing)) => {
                 Content::Packed(packing, Unpacked::Blocks(blocks))
@@ -353,7 +354,7 @@ impl Buffer {
         if engine.pool.counters().waiting > 0 {
             return None;
         }
-        lent(engine).long_block().ok()
+        engine.pool.lent().long_block().ok()
     }
 
     /// A block of the reserve, of which half stays for what is made of it, else of what nobody was
@@ -362,16 +363,9 @@ impl Buffer {
         if engine.reserve.used() < RESERVED_BLOCKS / 2 {
             engine.reserve.block().ok()
         } else {
-            lent(engine).block().ok()
+            engine.pool.lent().block().ok()
         }
     }
-}
-
-/// A budget of nothing, which grows by what nobody was promised, and gives it back.
-fn lent(engine: &Engine) -> Budget {
-    let lent = engine.reserve.split(0);
-    lent.settle();
-    lent
 }
 
 impl AsMut<[u8]> for Buffer {
@@ -394,7 +388,7 @@ mod tests {
         let limits =
             crate::config::Limits { memory: MIN_MEMORY, connections: 0, ..Default::default() };
         let engine = crate::runtime::engine(&limits);
-        let merge = Merge::new(OnConflict::Keep, Names::Quoted, &lent(&engine)).unwrap();
+        let merge = Merge::new(OnConflict::Keep, Names::Quoted, &engine.pool.lent()).unwrap();
         let body = Body::merged(Emitter::new(Rc::new(merge.finish())));
         // One block is the merge's own, four are a long one.
         let want = [LONG_BLOCK; 1].into_iter().chain([1; RESERVED_BLOCKS / 2 + 3]);

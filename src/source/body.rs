@@ -3,15 +3,10 @@
 use smol::future::yield_now;
 
 use super::ScrapeError;
-use crate::http::gzip::Inflater;
+use crate::http::gzip::{Inflater, is_gzip};
 use crate::http::response::Response;
 use crate::limits::INFLATER_BLOCKS;
 use crate::memory::{Block, Budget, Full, Lease};
-
-/// Whether `coding` is gzip, by either of its names.
-pub(super) fn is_gzip(coding: &str) -> bool {
-    coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip")
-}
 
 /// Inflates, and pays for what that takes.
 pub(super) struct Inflating {

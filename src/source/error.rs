@@ -22,7 +22,7 @@ pub enum ScrapeError {
     Timeout(Duration),
     /// The exporter answered with this status instead of 200.
     Status(u16),
-    /// Its page is in a content coding that was not asked for.
+    /// Its page is in a content coding that is not understood.
     Encoding(Box<str>),
     /// Its page cannot be inflated.
     Gzip(GzipFault),
@@ -194,7 +194,7 @@ impl fmt::Display for ScrapeError {
                 write!(f, "no whole page within {:?}", Duration::from_millis(millis))
             }
             Self::Status(status) => write!(f, "answered {status} instead of 200"),
-            Self::Encoding(coding) => write!(f, "content coding {coding:?} was not asked for"),
+            Self::Encoding(coding) => write!(f, "content coding {coding:?} is not understood"),
             Self::Gzip(fault) => fault.fmt(f),
             Self::Page(error) => error.fmt(f),
             Self::Index(error) => error.fmt(f),

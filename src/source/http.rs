@@ -5,8 +5,8 @@ use std::fmt;
 use std::time::Instant;
 
 use super::body::Body;
-use super::intake::Intake;
-use super::{Engine, Params, ScrapeError, Source};
+use super::intake::receive;
+use super::{Engine, Params, ScrapeError, Source, Terms};
 use crate::config;
 use crate::exposition::{Format, Indexer, Page};
 use crate::http::client::{Outgoing, Redirects};
@@ -17,7 +17,7 @@ use crate::memory::{Budget, PageError, blocks_for};
 /// What an exporter is offered: text, with quoted names where it has them. Not OpenMetrics, since
 /// some libraries take its mere mention for a preference; an exporter that has nothing else is
 /// understood all the same.
-pub(super) const ACCEPT: &str = "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+const ACCEPT: &str = "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,\
                       text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 
 /// An exporter's address and what a request to it carries.
@@ -27,13 +27,6 @@ pub(super) struct Http {
     authorization: Option<config::Secret>,
     redirects: Redirects,
     place: Box<str>,
-}
-
-/// What a request asks for beyond what is configured.
-pub(super) struct Wanted<'a> {
-    pub(super) params: &'a Params,
-    pub(super) accept: &'a str,
-    pub(super) gzip: bool,
 }
 
 impl Http {
@@ -58,17 +51,17 @@ impl Http {
     pub(super) async fn ask(
         &self,
         engine: &Engine,
-        wanted: &Wanted<'_>,
+        terms: &Terms,
         deadline: Instant,
     ) -> Result<Response, ScrapeError> {
         let fields: Vec<(&str, &str)> =
             self.fields.iter().map(|(name, value)| (&**name, value.expose())).collect();
         let outgoing = Outgoing {
-            query: wanted.params.as_str(),
+            query: terms.params.as_str(),
             fields: &fields,
             authorization: self.authorization.as_ref().map(|secret| secret.expose()),
-            accept: wanted.accept,
-            accept_encoding: if wanted.gzip { "gzip" } else { "identity" },
+            accept: if terms.accept.is_empty() { ACCEPT } else { &terms.accept },
+            accept_encoding: if terms.gzip { "gzip" } else { "identity" },
             timeout: Some(deadline.saturating_duration_since(Instant::now())),
             redirects: self.redirects,
             ..Outgoing::get(&self.target)
@@ -84,34 +77,22 @@ impl Http {
         budget: &Budget,
         (params, deadline): (&Params, Instant),
     ) -> Result<Page, ScrapeError> {
-        let wanted = Wanted { params, accept: ACCEPT, gzip: false };
-        let response = self.ask(engine, &wanted, deadline).await?;
+        let terms = Terms { params: params.clone(), accept: "".into(), gzip: false };
+        let response = self.ask(engine, &terms, deadline).await?;
         if response.status != 200 {
             return Err(ScrapeError::Status(response.status));
         }
-        let format = format_of(response.content_type.as_deref());
-        let mut body = Body::new(response, budget)?;
+        let format = Format::of(response.content_type.as_deref().unwrap_or_default());
+        let body = Body::new(response, budget)?;
         if let Some(length) = body.len() {
             announced(length, source)?;
             // Half as much again for the index, and a block for each of its tables.
             budget.correct(blocks_for(length.saturating_add(length / 2)).saturating_add(4));
         }
         let indexer = Indexer::new(format, source.watch(), source.families(), budget)?;
-        let mut intake = Intake::new(source, format, indexer, budget);
-        loop {
-            let n = body.read(intake.spare()?).await?;
-            if n == 0 {
-                return intake.page(source).await;
-            }
-            intake.received(n).await?;
-        }
+        let (text, indexer) = receive(body, (source, format), indexer, budget).await?;
+        Ok(indexer.finish(text)?)
     }
-}
-
-/// The format that a Content-Type names: what is not OpenMetrics is read as text.
-pub(super) fn format_of(content_type: Option<&str>) -> Format {
-    let openmetrics = content_type.is_some_and(|it| it.starts_with("application/openmetrics-text"));
-    if openmetrics { Format::OpenMetrics } else { Format::Text }
 }
 
 /// Refuses a page that says it is longer than it may be.

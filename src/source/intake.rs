@@ -6,27 +6,35 @@
 
 use smol::future::yield_now;
 
+use super::body::Body;
 use super::{ScrapeError, Source};
 use crate::config::OnMalformed;
 use crate::exposition::{Checker, Format, IndexError, Indexer, Page, Scrubber, Watch};
-use crate::memory::{Block, Budget, PageError, PageWriter, Text};
+use crate::memory::{Block, Budget, PageWriter, Text};
 
 /// What looks at the lines of a page.
 pub(super) trait Judge {
     /// Looks at the next of `blocks`, all of the page so far that are complete; whether there was
     /// one.
     fn advance(&mut self, blocks: &[Block]) -> Result<bool, IndexError>;
+
+    /// Samples it has seen.
+    fn samples(&self) -> usize;
 }
 
 impl Judge for Indexer<'_> {
     fn advance(&mut self, blocks: &[Block]) -> Result<bool, IndexError> {
         Indexer::advance(self, blocks)
     }
+
+    fn samples(&self) -> usize {
+        Indexer::samples(self)
+    }
 }
 
 /// Checks lines, and keeps nothing of them.
 pub(super) struct Checking {
-    checker: Checker,
+    pub(super) checker: Checker,
     /// Blocks done.
     done: usize,
 }
@@ -43,71 +51,52 @@ impl Judge for Checking {
         self.done = self.done.saturating_add(1);
         self.checker.block(block.filled()).map(|()| true)
     }
+
+    fn samples(&self) -> usize {
+        self.checker.samples()
+    }
 }
 
-/// A page that is being received.
-pub(super) struct Intake<J> {
-    writer: PageWriter,
-    scrubbing: Scrubbing,
-    judge: J,
-}
-
-impl<J: Judge> Intake<J> {
-    /// A page of `source` in `format`, looked at by `judge`.
-    pub(super) fn new(source: &Source, format: Format, judge: J, budget: &Budget) -> Self {
-        let writer = PageWriter::new(budget.clone(), source.max_bytes());
-        Self { writer, scrubbing: Scrubbing::new(source, format), judge }
-    }
-
-    /// Room for the next read.
-    pub(super) fn spare(&mut self) -> Result<&mut [u8], PageError> {
-        self.writer.spare()
-    }
-
-    /// Counts `n` bytes of [`Intake::spare`] as received, and looks at the blocks that are complete.
-    pub(super) async fn received(&mut self, n: usize) -> Result<(), ScrapeError> {
-        self.writer.advance(n)?;
-        self.scrubbing.scrub(self.writer.complete_mut()).await;
-        while self.judge.advance(self.writer.complete())? {
+/// Reads `body`, a page of `source` in `format`, and has `judge` look at it as it comes.
+pub(super) async fn receive<J: Judge>(
+    mut body: Body,
+    (source, format): (&Source, Format),
+    mut judge: J,
+    budget: &Budget,
+) -> Result<(Text, J), ScrapeError> {
+    let mut writer = PageWriter::new(budget.clone(), source.max_bytes());
+    let mut scrubbing = Scrubbing::new(source, format);
+    loop {
+        let n = body.read(writer.spare()?).await?;
+        if n == 0 {
+            break;
+        }
+        writer.advance(n)?;
+        scrubbing.scrub(writer.complete_mut()).await;
+        while judge.advance(writer.complete())? {
             yield_now().await;
         }
-        Ok(())
     }
-
-    /// Ends the page and looks at the rest of it.
-    async fn finish(self) -> Result<(Text, J, Scrubbing), ScrapeError> {
-        let Self { writer, mut scrubbing, mut judge } = self;
-        let mut text = writer.finish()?;
-        scrubbing.scrub(text.blocks_mut()).await;
-        while judge.advance(text.blocks())? {
-            yield_now().await;
-        }
-        Ok((text, judge, scrubbing))
-    }
+    drop(body);
+    let mut text = writer.finish()?;
+    let mut losses = Losses::default();
+    look(&mut text, scrubbing, &mut judge, &mut losses).await?;
+    source.lost(&losses);
+    Ok((text, judge))
 }
 
-impl Intake<Indexer<'_>> {
-    /// The page, indexed.
-    pub(super) async fn page(self, source: &Source) -> Result<Page, ScrapeError> {
-        let (text, indexer, scrubbing) = self.finish().await?;
-        let page = indexer.finish(text)?;
-        let mut losses = Losses::default();
-        scrubbing.tell(page.samples(), &mut losses)?;
-        source.lost(&losses);
-        Ok(page)
+/// Has `judge` look at what is new to it of a page that is whole.
+async fn look(
+    text: &mut Text,
+    mut scrubbing: Scrubbing,
+    judge: &mut impl Judge,
+    losses: &mut Losses,
+) -> Result<(), ScrapeError> {
+    scrubbing.scrub(text.blocks_mut()).await;
+    while judge.advance(text.blocks())? {
+        yield_now().await;
     }
-}
-
-impl Intake<Checking> {
-    /// The page's text, checked, and how many samples it has.
-    pub(super) async fn text(self, source: &Source) -> Result<(Text, usize), ScrapeError> {
-        let (text, checking, scrubbing) = self.finish().await?;
-        let samples = checking.checker.finish()?;
-        let mut losses = Losses::default();
-        scrubbing.tell(samples, &mut losses)?;
-        source.lost(&losses);
-        Ok((text, samples))
-    }
+    Ok(scrubbing.tell(judge.samples(), losses)?)
 }
 
 /// What a source's page has lost to `on_malformed: drop_line`.
@@ -129,15 +118,9 @@ pub(super) async fn index(
     let last = text.blocks().last().map(Block::filled).unwrap_or_default();
     let openmetrics = last == b"# EOF\n" || last.ends_with(b"\n# EOF\n");
     let format = if openmetrics { Format::OpenMetrics } else { Format::Text };
-    let mut scrubbing = Scrubbing::new(source, format);
-    scrubbing.scrub(text.blocks_mut()).await;
     let mut indexer = Indexer::new(format, watch, source.families(), budget)?;
-    while indexer.advance(text.blocks())? {
-        yield_now().await;
-    }
-    let page = indexer.finish(text)?;
-    scrubbing.tell(page.samples(), losses)?;
-    Ok(page)
+    look(&mut text, Scrubbing::new(source, format), &mut indexer, losses).await?;
+    Ok(indexer.finish(text)?)
 }
 
 /// Takes malformed lines out of a page's blocks, where its source says so.

@@ -1,7 +1,9 @@
-//! Where pages come from. A source yields one [`Page`], lexed and indexed, or says why not.
+//! Where pages come from. A source yields one [`Page`], lexed and indexed, or says why not; of an
+//! exporter it also hands on the answer as it is (`pass.rs`).
 //!
 //! A [`Source`] is what the configuration says of it together with a [`State`] that outlives
-//! reloads: what it took last time, what became of its scrapes, and the page it keeps.
+//! reloads: what it took last time, what became of its scrapes, the page it keeps and what is under
+//! way, and when it is to be fetched next.
 
 mod body;
 pub mod discover;
@@ -11,6 +13,7 @@ mod file;
 pub mod flight;
 mod http;
 mod intake;
+mod keep;
 mod own;
 mod params;
 mod pass;
@@ -26,8 +29,9 @@ use smol::{LocalExecutor, Task, Timer};
 
 pub use self::error::{ExecFault, FileFault, FileName, ScrapeError};
 pub use self::exec::Children;
-use self::flight::{Flight, Flights};
+use self::flight::Flights;
 use self::intake::Losses;
+use self::keep::Fetched;
 pub use self::own::{own_page, own_text};
 pub use self::params::Params;
 pub use self::pass::{Passed, Stream, Terms, Told};
@@ -35,8 +39,8 @@ use self::turns::Turns;
 use crate::config;
 use crate::exposition::{Page, Watch};
 use crate::http::fetch::Client;
-use crate::limits::FIRST_RUN_BLOCKS;
-use crate::memory::{Budget, Pool, blocks_for};
+use crate::limits::FIRST_BLOCKS;
+use crate::memory::{Admission, Budget, Pool, Want, blocks_for};
 use crate::telemetry::log::Chain;
 use crate::telemetry::metrics::{Metrics, Scrape, SourceStats};
 
@@ -74,7 +78,7 @@ pub struct Source {
     state: Rc<State>,
     /// Which of the configurations of `state` this is.
     epoch: u32,
-    /// Fetches it every so often, until dropped.
+    /// Fetches it every so often, until stopped.
     schedule: RefCell<Option<Task<()>>>,
 }
 
@@ -116,9 +120,6 @@ pub struct State {
     /// Why the last fetch that `every` wanted failed, if it did.
     failed: RefCell<Option<Rc<ScrapeError>>>,
 }
-
-/// What one fetch gives to all who share it.
-type Fetched = Result<Rc<Page>, Rc<ScrapeError>>;
 
 impl Source {
     /// The source that `plan` describes, with what is remembered of it.
@@ -220,130 +221,20 @@ impl Source {
         takes_none && params.values(ARGS).next().is_some()
     }
 
-    /// Blocks that a scrape is to be granted, and whether that is a guess: the most there may be.
-    /// None where a kept page, or the one being fetched, will do; a command's run may end before.
-    #[must_use]
-    pub fn expects(&self, params: &Params) -> (usize, bool) {
-        let params = self.heeded(params);
-        let kept = params.is_empty() && self.state.kept.borrow().is_some();
-        // A run may be over by the time that blocks are granted, and the next one is not repeated.
-        let shares = !matches!(self.kind, Kind::Exec(_)) || self.every.is_some();
-        if kept || (shares && self.state.flights.under_way(&params).is_some()) {
-            return (0, false);
-        }
-        self.needs()
-    }
-
-    /// The same whatever is kept or being fetched.
+    /// Blocks that a fetch is to be granted, and whether that is a guess.
     fn needs(&self) -> (usize, bool) {
         let known = match (&self.kind, self.state.expected.get()) {
             (Kind::File(file), 0) => file.expects(),
             // Few, or a slow command would hold up the first scrapes of others.
-            (Kind::Exec(_), 0) => Some(FIRST_RUN_BLOCKS),
+            (Kind::Exec(_), 0) => Some(FIRST_BLOCKS),
             (Kind::Http(_), 0) => None,
             (_, blocks) => Some(blocks),
         };
         known.map_or((blocks_for(self.max_bytes), true), |blocks| (blocks, false))
     }
 
-    /// Fetches the page by `deadline`, paid for by `budget`, or hands out the one that is kept or
-    /// being fetched. The source is given those of `params` that it has use for.
-    ///
-    /// # Errors
-    ///
-    /// [`ScrapeError`]; it is counted already, but for [`ScrapeError::Memory`]: the caller can try
-    /// again, and calls [`Source::gave_up`] when it does not.
-    pub async fn scrape(
-        self: &Rc<Self>,
-        engine: &Rc<Engine>,
-        budget: Budget,
-        (params, deadline): (&Params, Instant),
-    ) -> Fetched {
-        let params = self.heeded(params);
-        let keeps = params.is_empty() && self.keeps_for().is_some();
-        // What is read from a FIFO is there only once, and a command runs for all who ask meanwhile.
-        if !keeps && matches!(self.kind, Kind::Http(_)) {
-            return self.fetch(engine, budget, (&params, deadline)).await.map_err(Rc::new);
-        }
-        if keeps && let Some(page) = self.state.kept.borrow().as_ref() {
-            return Ok(Rc::clone(page));
-        }
-        // One under way for `every` will do, however long it takes; else the last one failed.
-        let scheduled = self.every.filter(|_| keeps);
-        let flight = scheduled.and_then(|_| self.state.flights.under_way(&params));
-        if scheduled.is_some()
-            && flight.is_none()
-            && let Some(error) = self.state.failed.borrow().as_ref()
-        {
-            return Err(Rc::clone(error));
-        }
-        let flight = flight.unwrap_or_else(|| self.fly(engine, budget, (params, deadline)));
-        let start = Instant::now();
-        let late = || Err(Rc::new(ScrapeError::Timeout(start.elapsed())));
-        flight.result_by(deadline).await.unwrap_or_else(late)
-    }
-
-    /// Joins the fetch with these parameters that is under way, or starts one. What it gives is kept
-    /// where the source keeps pages.
-    fn fly(
-        self: &Rc<Self>,
-        engine: &Rc<Engine>,
-        budget: Budget,
-        (params, deadline): (Params, Instant),
-    ) -> Rc<Flight<Fetched>> {
-        self.state.flights.share(params.clone(), deadline, || {
-            let (source, for_work) = (Rc::clone(self), Rc::clone(engine));
-            Flight::start(&engine.executor, deadline, async move {
-                let page = source.fetch(&for_work, budget, (&params, deadline)).await?;
-                match source.keeps_for().filter(|_| params.is_empty()) {
-                    Some(keep_for) => Ok(source.keep(&for_work, page, keep_for)?),
-                    None => Ok(page),
-                }
-            })
-        })
-    }
-
-    /// For how long its pages are kept.
-    fn keeps_for(&self) -> Option<Duration> {
-        self.every.map(|every| every.max_age).or(self.cache)
-    }
-
-    /// Keeps `page` for the scrapes that come within `keep_for`, if there is room for kept pages.
-    ///
-    /// # Errors
-    ///
-    /// [`ScrapeError::NotKept`] where the page is of use only to those who come later.
-    fn keep(
-        &self,
-        engine: &Engine,
-        mut page: Rc<Page>,
-        keep_for: Duration,
-    ) -> Result<Rc<Page>, ScrapeError> {
-        if self.epoch != self.state.epoch.get() {
-            return Ok(page);
-        }
-        let allowed = Rc::get_mut(&mut page).is_some_and(Page::keep);
-        if !allowed && self.every.is_some() {
-            self.note(Duration::ZERO, Err(&ScrapeError::NotKept));
-            return Err(ScrapeError::NotKept);
-        }
-        if !allowed {
-            log::warn!("source \"{}\": cannot keep its page: limits.kept is used up", self.name);
-            return Ok(page);
-        }
-        self.state.kept.replace(Some(Rc::clone(&page)));
-        let state = Rc::downgrade(&self.state);
-        let expiry = async move {
-            Timer::after(keep_for).await;
-            if let Some(state) = state.upgrade() {
-                state.kept.replace(None);
-            }
-        };
-        self.state.expiry.replace(Some(engine.executor.spawn(expiry)));
-        Ok(page)
-    }
-
-    /// Fetches the page, whatever is kept, and takes down how that went.
+    /// Fetches the page, whatever is kept, keeps it where the source keeps pages, and takes down how
+    /// that went.
     async fn fetch(
         &self,
         engine: &Engine,
@@ -354,9 +245,13 @@ impl Source {
         let deadline = self.own_deadline(start, deadline);
         let fetched = self.ask(engine, &budget, (params, deadline)).await;
         settle(&budget, &self.state.expected, fetched.as_ref().err());
+        let fetched = fetched.and_then(|page| match self.keeps_for(params) {
+            Some(keep_for) => self.keep(engine, page, keep_for),
+            None => Ok(Rc::new(page)),
+        });
         let seen = fetched.as_ref().map(|page| (Some(page.samples()), page.text().len()));
         self.take_down(start.elapsed(), seen);
-        fetched.map(Rc::new)
+        fetched
     }
 
     /// `deadline`, or the source's own if that comes first.
@@ -369,7 +264,6 @@ impl Source {
     /// FIFO was read, a command run, or parameters may have made the source do something.
     #[must_use]
     pub fn is_repeatable(&self, params: &Params) -> bool {
-        let params = self.heeded(params);
         let kept = self.state.kept.borrow().is_some();
         params.is_empty() && (!self.state.consumed.get() || kept)
     }
@@ -472,6 +366,23 @@ fn settle(budget: &Budget, expected: &Cell<usize>, error: Option<&ScrapeError>) 
         }
         Some(_) => {}
     }
+}
+
+/// Waits until `want` is granted.
+///
+/// # Errors
+///
+/// [`ScrapeError::Memory`] if it is not by `deadline`.
+pub async fn admitted(
+    engine: &Engine,
+    want: Want,
+    deadline: Instant,
+) -> Result<Admission, ScrapeError> {
+    let late = async {
+        Timer::at(deadline).await;
+        Err(ScrapeError::Memory)
+    };
+    smol::future::or(async { Ok(engine.pool.admit(want).await) }, late).await
 }
 
 /// Does `work` until `deadline`.

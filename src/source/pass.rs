@@ -14,20 +14,20 @@ use std::time::Instant;
 
 use smol::future::yield_now;
 
-use super::body::{Body, Inflating, is_gzip};
-use super::http::{ACCEPT, Http, Wanted, announced, format_of};
-use super::intake::{Checking, Intake};
-use super::{Engine, Kind, Params, ScrapeError, Source, settle, within};
+use super::body::{Body, Inflating};
+use super::http::announced;
+use super::intake::{Checking, receive};
+use super::{Engine, Kind, Params, ScrapeError, Source, admitted, settle, within};
 use crate::config::OnMalformed;
-use crate::exposition::{Checker, Format};
+use crate::exposition::{Checker, Format, Names, OPENMETRICS, media_type};
 use crate::http::alarm::Alarm;
+use crate::http::gzip::is_gzip;
 use crate::http::response::Response;
-use crate::limits::INFLATER_BLOCKS;
+use crate::limits::{FIRST_BLOCKS, INFLATER_BLOCKS};
 use crate::memory::{Block, Budget, PageError, PageWriter, Text, Want, blocks_for};
 
-/// The Content-Type of a page whose exporter names none that Prometheus knows: Prometheus 3 refuses
-/// such a page.
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// What Prometheus asks for where it takes native histograms, and what cannot be checked here.
+const PROTOBUF: &str = "application/vnd.google.protobuf";
 
 /// What a scraper wants of a page that is handed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +62,9 @@ impl Told {
             retry_after: response.retry_after.take(),
         };
         let known = told.content_type.as_deref().is_some_and(is_exposition);
+        // Prometheus 3 refuses a page whose Content-Type it does not know.
         if told.status == 200 && !known {
-            told.content_type = heapless::String::try_from(TEXT).ok();
+            told.content_type = heapless::String::try_from(Names::Underscores.content_type()).ok();
         }
         told
     }
@@ -71,10 +72,8 @@ impl Told {
 
 /// Whether Prometheus reads a page of this Content-Type by what it says.
 fn is_exposition(content_type: &str) -> bool {
-    const KNOWN: [&str; 3] =
-        ["text/plain", "application/openmetrics-text", "application/vnd.google.protobuf"];
-    let media = content_type.split(';').next().unwrap_or_default().trim();
-    KNOWN.iter().any(|known| media.eq_ignore_ascii_case(known))
+    let media = media_type(content_type);
+    ["text/plain", OPENMETRICS, PROTOBUF].iter().any(|known| media.eq_ignore_ascii_case(known))
 }
 
 /// An answer, whole.
@@ -95,8 +94,6 @@ pub struct Stream {
     start: Instant,
     deadline: Instant,
     bytes: usize,
-    /// It failed, which was taken down.
-    failed: bool,
 }
 
 impl Source {
@@ -104,8 +101,18 @@ impl Source {
     /// fetched as for a merge.
     #[must_use]
     pub fn passes(&self, params: &Params) -> bool {
-        let keeps = params.is_empty() && self.keeps_for().is_some();
-        matches!(self.kind, Kind::Http(_)) && !keeps
+        matches!(self.kind, Kind::Http(_)) && self.keeps_for(params).is_none()
+    }
+
+    /// What is asked of the exporter for a scraper with this Accept, that takes gzip or not. Equal
+    /// terms have equal answers.
+    #[must_use]
+    pub fn terms(&self, params: Params, accept: &str, gzip: bool) -> Terms {
+        if !self.verify {
+            return Terms { params, accept: accept.into(), gzip };
+        }
+        let keeps_lines = self.on_malformed == OnMalformed::Refuse;
+        Terms { params, accept: without_protobuf(accept).into(), gzip: gzip && keeps_lines }
     }
 
     /// Whether a page that is handed on is checked first.
@@ -115,7 +122,7 @@ impl Source {
     }
 
     /// Fetches the exporter's answer whole; a page is checked. Memory is asked for when the answer
-    /// has begun: an exporter that hangs holds up nobody.
+    /// has begun, and the most there may be is never reserved: an exporter that hangs holds up nobody.
     ///
     /// # Errors
     ///
@@ -127,20 +134,7 @@ impl Source {
     ) -> Result<Passed, ScrapeError> {
         let start = Instant::now();
         let deadline = self.own_deadline(start, deadline);
-        let drops = self.on_malformed == OnMalformed::DropLine;
-        let accept = without_protobuf(&terms.accept);
-        let terms = Terms { accept: accept.into(), gzip: terms.gzip && !drops, ..terms.clone() };
-        // Both are large, and two allocations beside a whole exchange are nothing.
-        let work = Box::pin(async {
-            let response = self.answer(engine, (&terms, deadline)).await?;
-            let mut admission = engine.pool.admit(self.wants_to_pass(&response)?).await;
-            let budget = admission.budget.split(admission.budget.granted());
-            let passed = Box::pin(self.whole(response, &budget, terms.gzip)).await;
-            admission.sizes_known();
-            settle(&budget, &self.state.expected_passed, passed.as_ref().err());
-            passed
-        });
-        let passed = within(deadline, work).await;
+        let passed = self.whole(engine, (terms, deadline)).await;
         match &passed {
             Ok((passed, _)) if passed.told.status != 200 => {
                 self.note(start.elapsed(), Err(&ScrapeError::Status(passed.told.status)));
@@ -153,6 +147,35 @@ impl Source {
         passed.map(|(passed, _)| passed)
     }
 
+    /// The answer, and how many samples it has. Each step is large, and an allocation for it beside
+    /// all that it does is nothing.
+    async fn whole(
+        &self,
+        engine: &Engine,
+        (terms, deadline): (&Terms, Instant),
+    ) -> Result<(Passed, usize), ScrapeError> {
+        let mut response =
+            within(deadline, Box::pin(self.answer(engine, (terms, deadline)))).await?;
+        let budget = admitted(engine, self.wants_to_pass(&response)?, deadline).await?.budget;
+        let mut told = Told::new(&mut response);
+        if told.status != 200 {
+            let text = within(deadline, Box::pin(self.unread(response, &budget))).await?;
+            return Ok((Passed { told, text }, 0));
+        }
+        let format = Format::of(told.content_type.as_deref().unwrap_or_default());
+        // It stays compressed for a scraper that takes it so.
+        let stays = terms.gzip && told.coding.as_deref().is_some_and(is_gzip);
+        let checked = if stays {
+            within(deadline, Box::pin(self.compressed(response, format, &budget))).await
+        } else {
+            told.coding = None;
+            within(deadline, Box::pin(self.plain(response, format, &budget))).await
+        };
+        settle(&budget, &self.state.expected_passed, checked.as_ref().err());
+        let (text, samples) = checked?;
+        Ok((Passed { told, text }, samples))
+    }
+
     /// The blocks for an answer: as its head says, else what the last one took.
     fn wants_to_pass(&self, response: &Response) -> Result<Want, ScrapeError> {
         let last = self.state.expected_passed.get();
@@ -163,32 +186,8 @@ impl Source {
                 let blocks = blocks_for(length).saturating_add(INFLATER_BLOCKS).saturating_add(2);
                 Want { blocks: blocks.max(last), guessed: false }
             }
-            None if last > 0 => Want { blocks: last, guessed: false },
-            None => Want { blocks: blocks_for(self.max_bytes), guessed: true },
+            None => Want { blocks: if last > 0 { last } else { FIRST_BLOCKS }, guessed: false },
         })
-    }
-
-    /// The answer, and how many samples it has. It stays compressed if the scraper takes it so.
-    async fn whole(
-        &self,
-        mut response: Response,
-        budget: &Budget,
-        gzip: bool,
-    ) -> Result<(Passed, usize), ScrapeError> {
-        let mut told = Told::new(&mut response);
-        if told.status != 200 {
-            let text = self.unread(response, budget).await?;
-            return Ok((Passed { told, text }, 0));
-        }
-        let format = format_of(told.content_type.as_deref());
-        let (text, samples) = match told.coding.as_deref().is_some_and(is_gzip) {
-            true if gzip => self.compressed(response, format, budget).await?,
-            _ => {
-                told.coding = None;
-                self.plain(response, format, budget).await?
-            }
-        };
-        Ok((Passed { told, text }, samples))
     }
 
     /// Asks the exporter.
@@ -198,9 +197,7 @@ impl Source {
         (terms, deadline): (&Terms, Instant),
     ) -> Result<Response, ScrapeError> {
         let Kind::Http(http) = &self.kind else { return Err(ScrapeError::Status(501)) };
-        let accept = if terms.accept.is_empty() { ACCEPT } else { &terms.accept };
-        let wanted = Wanted { params: &terms.params, accept, gzip: terms.gzip };
-        Http::ask(http, engine, &wanted, deadline).await
+        http.ask(engine, terms, deadline).await
     }
 
     /// A page as text, inflated if need be.
@@ -210,15 +207,10 @@ impl Source {
         format: Format,
         budget: &Budget,
     ) -> Result<(Text, usize), ScrapeError> {
-        let mut body = Body::new(response, budget)?;
-        let mut intake = Intake::new(self, format, Checking::new(format), budget);
-        loop {
-            let n = body.read(intake.spare()?).await?;
-            if n == 0 {
-                return intake.text(self).await;
-            }
-            intake.received(n).await?;
-        }
+        let body = Body::new(response, budget)?;
+        let judge = Checking::new(format);
+        let (text, checking) = receive(body, (self, format), judge, budget).await?;
+        Ok((text, checking.checker.finish()?))
     }
 
     /// A body as it comes, whatever it is.
@@ -270,8 +262,7 @@ impl Source {
     ) -> Result<Stream, ScrapeError> {
         let start = Instant::now();
         let deadline = self.own_deadline(start, deadline);
-        let work = async { Box::pin(self.answer(engine, (terms, deadline))).await };
-        match within(deadline, work).await {
+        match within(deadline, Box::pin(self.answer(engine, (terms, deadline)))).await {
             Ok(mut response) => Ok(Stream {
                 told: Told::new(&mut response),
                 response,
@@ -280,7 +271,6 @@ impl Source {
                 start,
                 deadline,
                 bytes: 0,
-                failed: false,
             }),
             Err(error) => {
                 self.take_down(start.elapsed(), Err(&error));
@@ -317,13 +307,9 @@ impl Window {
                 break;
             }
         }
-        if ended && self.block.filled().last().is_some_and(|byte| *byte != b'\n') {
-            if self.block.append(b"\n") == 0 {
-                return Err(PageError::LineTooLong.into());
-            }
-            self.check()?;
-        } else if ended {
-            self.check()?;
+        if ended {
+            // The last line may have no end; the checker knows.
+            self.checker.block(self.block.filled())?;
         }
         Ok(())
     }
@@ -331,9 +317,6 @@ impl Window {
     /// Checks the lines that are whole, and makes room.
     fn check(&mut self) -> Result<(), ScrapeError> {
         let filled = self.block.filled();
-        if filled.is_empty() {
-            return Ok(());
-        }
         let last = memchr::memrchr(b'\n', filled).ok_or(PageError::LineTooLong)?;
         let whole = last.saturating_add(1);
         self.checker.block(filled.get(..whole).unwrap_or_default())?;
@@ -366,19 +349,17 @@ impl Stream {
         };
         match &read {
             Ok(n) => self.bytes = self.bytes.saturating_add(*n),
-            Err(error) => {
-                self.failed = true;
-                self.source.note(took, Err(error));
-            }
+            Err(error) => self.source.note(took, Err(error)),
         }
         read
     }
 }
 
-/// Takes down how the answer ended. One that nobody read to its end says nothing of its source.
+/// Takes down how the answer ended. One that was not read to its end, such as that to a HEAD, says
+/// nothing of its source, or has said it already.
 impl Drop for Stream {
     fn drop(&mut self) {
-        if self.failed || !self.response.is_done() {
+        if !self.response.is_done() {
             return;
         }
         let failure = ScrapeError::Status(self.told.status);
@@ -389,10 +370,7 @@ impl Drop for Stream {
 
 /// `accept` without what cannot be checked here.
 fn without_protobuf(accept: &str) -> String {
-    let readable = |range: &&str| {
-        let media = range.split(';').next().unwrap_or_default().trim();
-        !media.eq_ignore_ascii_case("application/vnd.google.protobuf")
-    };
+    let readable = |range: &&str| !media_type(range).eq_ignore_ascii_case(PROTOBUF);
     accept.split(',').filter(readable).collect::<Vec<_>>().join(",")
 }
 

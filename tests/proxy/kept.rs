@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::common::exporter::{TEXT, ok, reply};
-use crate::common::{Exporter, Gate, Setup, page};
+use crate::common::{Exporter, Gate, Setup, big_page, page};
 
 /// Answers with how often it was asked, or with 500 while told to.
 fn counting(fails: &Arc<AtomicBool>) -> Exporter {
@@ -158,6 +158,47 @@ fn a_fetch_under_way_outlives_a_reload() {
     daemon.until("a page", || daemon.get("/third").status == 200);
     assert_eq!(page::value(&connection.reply().body, "up", &[]), Some(1.0));
     assert_eq!(exporter.requests(), 2, "one of each configuration");
+}
+
+/// A page takes the room of the one that it replaces; each fetch counts once.
+#[test]
+fn a_page_takes_the_room_of_the_one_before() {
+    let exporter = Exporter::serving(&big_page(300_000));
+    let daemon = Setup::new()
+        .source_with("m", &exporter, "every: 100ms, max_age: 1h")
+        .limit("memory: 4MiB")
+        .limit("kept: 600KiB")
+        .route("/proxy", "{proxy: {sources: m, default: m}}")
+        .start();
+    exporter.wait_for_requests(5);
+    assert_eq!(daemon.get("/proxy").status, 200);
+    let of = [("source", "m")];
+    assert_eq!(daemon.own("fanin_source_failures_total", &of), None, "{}", daemon.log.text());
+    let (scrapes, asked) = (daemon.own("fanin_source_scrapes_total", &of), exporter.requests());
+    assert!(scrapes <= Some(f64::from(u32::try_from(asked).unwrap())), "{scrapes:?} {asked}");
+}
+
+/// Why `every` has no page is known, so nobody waits for memory to hear it.
+#[test]
+fn a_failure_that_is_known_costs_no_memory() {
+    let gate = Gate::new();
+    let (hanging, refused) = (Exporter::behind(&gate, "up 1\n"), Exporter::serving("up 1\n"));
+    let daemon = Setup::new()
+        .source("hanging", &hanging)
+        .source_with("refused", &refused, "every: 1h")
+        .route("/hanging", "{merge: hanging}")
+        .route("/refused", "{merge: refused}");
+    drop(refused);
+    let daemon = daemon.start();
+    daemon.until("the failure", || daemon.get("/refused").status == 503);
+    // Nothing is known of it: the one guess there may be.
+    let mut held = daemon.connect();
+    held.ask("/hanging");
+    hanging.wait_for_requests(1);
+    let fields = [("X-Prometheus-Scrape-Timeout-Seconds", "5")];
+    let reply = daemon.get_with("/refused", &fields);
+    assert!(reply.body.contains("connection refused"), "{}", reply.body);
+    gate.open();
 }
 
 /// What is fetched to be kept and cannot be is a failure that says so.

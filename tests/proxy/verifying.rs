@@ -319,3 +319,67 @@ fn a_hurried_scraper_that_shares_an_answer_is_told_in_time() {
     assert_eq!(patient.reply().body, PAGE);
     assert_eq!(exporter.requests(), 1);
 }
+
+/// Nor does one that hangs in the middle of its answer.
+#[test]
+fn an_exporter_that_hangs_in_its_answer_holds_up_no_other() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let hanging = Exporter::talking(move |conversation| {
+        conversation.request();
+        conversation.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nup 1\n\r\n");
+        held.wait();
+        conversation.send(b"0\r\n\r\n");
+    });
+    let good = Exporter::answering(chunked(PAGE, 7));
+    let daemon = Setup::new()
+        .source("hanging", &hanging)
+        .source("good", &good)
+        .route("/proxy", "{proxy: all}")
+        .route("/merged", "{merge: good}")
+        .start();
+    let mut waiting = daemon.connect();
+    waiting.ask("/proxy?module=hanging");
+    hanging.wait_for_requests(1);
+    for path in ["/proxy?module=good", "/merged"] {
+        assert_eq!(daemon.get(path).status, 200, "{path}");
+    }
+    gate.open();
+    assert_eq!(waiting.reply().body, "up 1\n");
+}
+
+/// Letter case and parameters of a Content-Type decide nothing.
+#[test]
+fn openmetrics_is_told_by_its_media_type() {
+    let page = "# TYPE a counter\na_total 1\n# EOF\n";
+    for (content_type, status) in [
+        ("Application/OpenMetrics-Text; version=1.0.0", 200),
+        ("application/openmetrics-text", 200),
+        ("application/openmetrics-textual", 200),
+    ] {
+        for (text, want) in [(page, status), ("a_total 1\n", 502)] {
+            let exporter = Exporter::answering(ok(content_type, text));
+            let daemon = proxying(&exporter, "").start();
+            let want = if content_type.ends_with("ual") { 200 } else { want };
+            let reply = daemon.get("/proxy");
+            assert_eq!(reply.status, want, "{content_type}: {text}: {}", reply.body);
+        }
+    }
+}
+
+/// Several fields of one name are one list.
+#[test]
+fn what_a_scraper_takes_may_be_said_in_several_fields() {
+    let exporter = Exporter::serving(PAGE);
+    let daemon = proxying(&exporter, "").start();
+    let fields = [
+        ("Accept", "text/plain;q=0.5"),
+        ("Accept-Encoding", "br"),
+        ("Accept", "*/*;q=0.1"),
+        ("Accept-Encoding", "gzip"),
+    ];
+    let reply = daemon.get_with("/proxy", &fields);
+    assert_eq!(reply.header("vary"), Some("Accept, Accept-Encoding"));
+    assert_eq!(exporter.header("accept").as_deref(), Some("text/plain;q=0.5,*/*;q=0.1"));
+    assert_eq!(exporter.header("accept-encoding").as_deref(), Some("gzip"));
+}

@@ -172,21 +172,17 @@ impl fmt::Display for Link<'_> {
 
 impl Route {
     fn page(&self) -> Page<'_> {
-        let sources = self.outlet.sources().count();
+        let (sources, own) = (self.sources.len(), self.own);
         let does = match &self.outlet {
-            Outlet::Merge(merge) => {
-                Does::Merge { sources, own: merge.has_own(), strict: merge.is_strict() }
-            }
-            Outlet::Proxy(proxy) => {
-                Does::Proxy { sources, own: proxy.has_own(), default: proxy.default() }
-            }
+            Outlet::Merge(merge) => Does::Merge { sources, own, strict: merge.is_strict() },
+            Outlet::Proxy(proxy) => Does::Proxy { sources, own, default: proxy.default() },
         };
         Page { path: &self.name, does }
     }
 
     /// How to ask it for `source`, if it reaches that.
     fn link<'a>(&'a self, source: &'a Rc<Source>) -> Option<Link<'a>> {
-        let reaches = self.outlet.sources().any(|other| Rc::ptr_eq(other, source));
+        let reaches = self.sources.iter().any(|other| Rc::ptr_eq(other, source));
         let query = match &self.outlet {
             Outlet::Merge(_) => None,
             Outlet::Proxy(_) => Some((MODULE, source.name())),
