@@ -16,17 +16,16 @@ use std::env;
 use std::process::Command;
 
 use common::daemon::get_at;
-use common::peers::{Peer, assert_syntax, find, free_port};
-use common::{Daemon, Folder, Setup, beat, page};
+use common::peers::{Peer, Prometheus, assert_syntax, find, free_port};
+use common::{Daemon, Setup, beat, page};
 
 /// The three exporters and the program between them and Prometheus.
 struct World {
     daemon: Daemon,
     /// Where each part is had directly.
     parts: [String; 3],
-    prometheus: String,
-    _running: [Peer; 3],
-    _folder: Folder,
+    prometheus: Prometheus,
+    _running: [Peer; 2],
 }
 
 impl World {
@@ -51,33 +50,13 @@ impl World {
             .route("/metrics", "{merge: [self, node, prometheus, pushgateway]}")
             .route("/parts", "{merge: [node, prometheus, pushgateway]}")
             .start();
-        let folder = Folder::new();
-        let config = folder.write(
-            "prometheus.yml",
-            &format!(
-                "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
+        let config = format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
              scrape_configs:\n  - {{job_name: fanin, static_configs: [{{targets: [\"{}\"]}}]}}\n",
-                daemon.addr()
-            ),
+            daemon.addr()
         );
-        let mut command = Command::new(prometheus);
-        command.arg(format!("--config.file={config}"));
-        command.arg(format!("--storage.tsdb.path={}", folder.file("tsdb").display()));
-        command.arg(format!("--web.listen-address={}", parts[1]));
-        let server = Peer::start(&mut command, "Server is ready to receive web requests");
-        let prometheus = parts[1].clone();
-        Some(Self { daemon, parts, prometheus, _running: [node, gateway, server], _folder: folder })
-    }
-
-    /// The one value of an instant query; `None` while there is none.
-    fn query(&self, expression: &str) -> Option<f64> {
-        let encoded: String = expression.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let path = format!("/api/v1/query?query={encoded}");
-        let reply = get_at(&self.prometheus, &path, &[]).unwrap();
-        assert_eq!(reply.status, 200, "{expression}: {}", reply.body);
-        let (_, rest) = reply.body.split_once("\"value\":[")?;
-        let (_, rest) = rest.split_once(",\"")?;
-        rest.split('"').next()?.parse().ok()
+        let prometheus = Prometheus::start(prometheus, port, &config);
+        Some(Self { daemon, parts, prometheus, _running: [node, gateway] })
     }
 }
 
@@ -88,14 +67,14 @@ fn prometheus_scrapes_it_without_a_failure() {
         env::var("FANIN_SOAK_SECONDS").map_or(15, |value| value.parse().expect("seconds"));
     let wanted = f64::from(seconds.saturating_sub(1).max(1));
     let mut looks = 0_u32;
-    while world.query("count_over_time(up{job=\"fanin\"}[1h])").unwrap_or(0.0) < wanted {
+    while world.prometheus.query("count_over_time(up{job=\"fanin\"}[1h])").unwrap_or(0.0) < wanted {
         beat(500);
         looks = looks.saturating_add(1);
         assert!(looks < seconds.saturating_mul(2).saturating_add(60), "too few scrapes came");
     }
 
     let query = |expression: &str| {
-        world.query(expression).unwrap_or_else(|| panic!("no value: {expression}"))
+        world.prometheus.query(expression).unwrap_or_else(|| panic!("no value: {expression}"))
     };
     let scrapes = query("count_over_time(up{job=\"fanin\"}[1h])");
     let samples = query("min_over_time(scrape_samples_scraped{job=\"fanin\"}[1h])");
@@ -109,7 +88,8 @@ fn prometheus_scrapes_it_without_a_failure() {
     let rejected = ["sample_duplicate_timestamp_total", "sample_out_of_order_total"];
     for counter in rejected {
         let name = format!("prometheus_target_scrapes_{counter}");
-        let counted = world.query(&format!("max({name}{{job=\"fanin\"}})")).unwrap_or(0.0);
+        let counted =
+            world.prometheus.query(&format!("max({name}{{job=\"fanin\"}})")).unwrap_or(0.0);
         assert_eq!(counted, 0.0, "{name}");
     }
 }
