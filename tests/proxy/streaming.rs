@@ -168,7 +168,8 @@ fn a_stream_without_end_ends_at_the_deadline() {
     let exporter = Exporter::talking(|conversation| {
         conversation.request();
         conversation.send(b"HTTP/1.1 200 OK\r\n\r\n");
-        while conversation.send(&[b'x'; 64 * 1024]) {}
+        let piece = vec![b'x'; 64 * 1024];
+        while conversation.send(&piece) {}
     });
     let daemon = streaming(&exporter).start();
     let mut connection = daemon.connect();
