@@ -1,9 +1,9 @@
 //! fanin gathers Prometheus metrics from everything around it and hands them on.
 //!
 //! ```text
-//!   exporters ──> source ──> exposition ──> outlet ──> scrapers
-//!                   │            │            │
-//!                   └── memory ──┴── http ────┘      telemetry counts, config decides
+//!   exporters, files,   ──> source ──> exposition ──> outlet ──> scrapers
+//!   commands                  │            │            │
+//!                             └── memory ──┴── http ────┘      telemetry counts, config decides
 //! ```
 //!
 //! `exposition`, `http`'s heads and bodies, and `memory` do no I/O; `runtime` drives everything on

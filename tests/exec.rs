@@ -56,19 +56,6 @@ fn open_gate(daemon: &Daemon) {
     });
 }
 
-/// Asserts that the source failed, for this reason, and returns what the scraper was told.
-fn failed(name: &str, daemon: &Daemon, reason: &str) -> String {
-    let reply = daemon.get("/merged");
-    assert_eq!(reply.status, 503, "{name}: {}", reply.body);
-    assert_eq!(reply.body.lines().count(), 1, "{name}: {}", reply.body);
-    let folder = daemon.folder().path().to_str().unwrap();
-    assert!(!reply.body.contains(folder), "{name}: no path of ours: {}", reply.body);
-    let labels = [("source", "cron"), ("reason", reason)];
-    let failures = daemon.own("fanin_source_failures_total", &labels);
-    assert_eq!(failures, Some(1.0), "{name}: {reason}:\n{}", daemon.get("/metrics").body);
-    reply.body
-}
-
 /// Waits until nothing that the daemon started is left, zombies included.
 fn assert_none_left(name: &str, daemon: &Daemon) {
     daemon.until(&format!("{name}: no children"), || process::children(daemon.pid()).is_empty());
@@ -233,7 +220,7 @@ fn what_cannot_be_started_is_a_failure_that_says_why() {
         write_program(folder, "text", "echo x 1\n", 0o755);
         write_program(folder, "lost", "#!/no/such/shell\n", 0o755);
         let daemon = setup.start();
-        let told = failed(name, &daemon, "exec");
+        let told = daemon.failed(name, "exec");
         assert_eq!(told, format!("source \"cron\": cannot start {want}\n"), "{name}");
         assert!(daemon.log_contains("cannot start \""), "{name}");
         assert!(!daemon.log.text().contains("secret"), "{name}: {}", daemon.log.text());
@@ -245,7 +232,7 @@ fn what_cannot_be_started_is_a_failure_that_says_why() {
 #[test]
 fn the_log_says_where_the_program_is() {
     let daemon = setup("{exec: {command: ./none}}").start();
-    failed("no file", &daemon, "exec");
+    daemon.failed("no file", "exec");
     let path = daemon.folder().file("none");
     assert!(daemon.log_contains(&format!("cannot start \"{}\"", path.display())));
 }
@@ -275,7 +262,7 @@ fn a_run_that_does_not_end_well_is_a_failure() {
         let setup = scripted(script, "", "").limit("body: 64KiB");
         setup.folder().write("page", &common::big_page(70_000));
         let daemon = setup.start();
-        let told = failed(name, &daemon, reason);
+        let told = daemon.failed(name, reason);
         assert!(told.starts_with(&format!("source \"cron\": {want}")), "{name}: {told}");
         assert_none_left(name, &daemon);
         assert_eq!(daemon.status("Threads"), 2, "{name}");

@@ -43,19 +43,6 @@ fn writer(path: &Path) -> File {
     OpenOptions::new().write(true).open(path).unwrap()
 }
 
-/// Asserts that the source failed, for this reason, and returns what the scraper was told.
-fn failed(name: &str, daemon: &Daemon, reason: &str) -> String {
-    let reply = daemon.get("/merged");
-    assert_eq!(reply.status, 503, "{name}: {}", reply.body);
-    assert_eq!(reply.body.lines().count(), 1, "{name}: {}", reply.body);
-    let folder = daemon.folder().path().to_str().unwrap();
-    assert!(!reply.body.contains(folder), "{name}: no path of ours: {}", reply.body);
-    let labels = [("source", "cron"), ("reason", reason)];
-    let failures = daemon.own("fanin_source_failures_total", &labels);
-    assert_eq!(failures, Some(1.0), "{name}: {reason}:\n{}", daemon.get("/metrics").body);
-    reply.body
-}
-
 #[test]
 fn one_file_is_a_page() {
     let files = [("a.prom", "# TYPE up gauge\nup{a=\"b\"} 1")];
@@ -141,7 +128,7 @@ fn a_malformed_file_is_named_with_its_own_line() {
         [("a.prom", "x 1\nx 2\nx 3\n"), ("b.prom", "y 1\ny{a=\"b\" 1\n"), ("c.prom", "z 1\n")];
     let daemon = reading(&files, "*.prom");
 
-    let told = failed("malformed", &daemon, "malformed");
+    let told = daemon.failed("malformed", "malformed");
 
     assert!(told.starts_with("source \"cron\": b.prom: line 2:"), "{told}");
     let path = daemon.folder().file("b.prom");
@@ -182,7 +169,7 @@ fn what_cannot_be_read_is_a_failure_that_names_it() {
         folder.write("half-b", &common::big_page(35_000).replace("big_", "more_"));
         folder.write("eof", "# EOF\nx 1\n# EOF\n");
         let daemon = setup.start();
-        let told = failed(name, &daemon, reason);
+        let told = daemon.failed(name, reason);
         assert!(told.starts_with(&format!("source \"cron\": {want}")), "{name}: {told}");
     }
 }
@@ -193,7 +180,7 @@ fn too_many_files_are_a_failure_that_names_the_limit() {
     for number in 0..129 {
         daemon.folder().write(&format!("{number}.prom"), &format!("x{number} 1\n"));
     }
-    let told = failed("too many", &daemon, "file");
+    let told = daemon.failed("too many", "file");
     assert_eq!(told, "source \"cron\": *.prom: more than 128 files or folders have such a name\n");
     fs::remove_file(daemon.folder().file("0.prom")).unwrap();
     let reply = daemon.get("/merged");
@@ -215,7 +202,7 @@ fn a_file_that_is_too_old_is_stale() {
     let file = touch(7200);
     let daemon = setup.start();
 
-    let told = failed("stale", &daemon, "stale");
+    let told = daemon.failed("stale", "stale");
 
     assert!(told.starts_with("source \"cron\": b.prom: written 720"), "{told}");
     assert!(told.ends_with("s ago, and may be 3600s old\n"), "{told}");

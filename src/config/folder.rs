@@ -164,7 +164,7 @@ impl Folders {
     ///
     /// # Errors
     ///
-    /// The first fault, as if the source stood in the main file; [`Folders::in_file`] is to tell it.
+    /// The first fault, as if the source stood in the main file: [`Folders::in_file`] tells it.
     pub(super) fn sources(
         &self,
         limits: &Limits,

@@ -12,8 +12,8 @@
 //! parser, the second walks the file once more to the node in question (`locate.rs`). Sources in
 //! files of their own (`folder.rs`) go the same way and meet the others in the second step.
 //!
-//! Not here: TLS, logins, pipes and all sources but `http`, `file` and `exec`. Their keys are known and
-//! refused as `not built yet`, apart from misspelt ones.
+//! Not here: TLS, logins at fanin itself, pipes and all sources but `http`, `file` and `exec`. Their
+//! keys are known and refused as `not built yet`, apart from misspelt ones.
 
 mod address;
 mod at;

@@ -1,8 +1,10 @@
 //! Who gets blocks when there are not enough for everybody: scrapes wait their turn, in order.
 //!
-//! A scrape is granted all it is expected to need before it starts, so that none is starved
-//! half-way by the others. One whose size nobody knows yet is granted the most it may become; only
-//! one such scrape is under way at a time, and it does not hold up those behind it.
+//! A scrape is granted all it is expected to need before it takes anything, so that none is starved
+//! half-way by the others. Where nobody knows its size yet, it may be granted the most it can
+//! become: only one such scrape is under way at a time, and it does not hold up those behind it.
+//! Those that may take long, commands and what is fetched in the background, begin with a few blocks
+//! instead, and take what nobody was promised.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

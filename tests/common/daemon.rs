@@ -82,6 +82,20 @@ impl Daemon {
         page::value(&reply.body, name, labels)
     }
 
+    /// Asserts that the source `cron`, alone at `/merged`, failed for this reason, and returns what
+    /// the scraper was told.
+    pub fn failed(&self, name: &str, reason: &str) -> String {
+        let reply = self.get("/merged");
+        assert_eq!(reply.status, 503, "{name}: {}", reply.body);
+        assert_eq!(reply.body.lines().count(), 1, "{name}: {}", reply.body);
+        let folder = self.folder().path().to_str().unwrap();
+        assert!(!reply.body.contains(folder), "{name}: no path of ours: {}", reply.body);
+        let labels = [("source", "cron"), ("reason", reason)];
+        let failures = self.own("fanin_source_failures_total", &labels);
+        assert_eq!(failures, Some(1.0), "{name}: {reason}:\n{}", self.get("/metrics").body);
+        reply.body
+    }
+
     /// Asks until `done` says so, at most for [`LIMIT`].
     pub fn until(&self, what: &str, mut done: impl FnMut() -> bool) {
         let until = Instant::now() + LIMIT;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::common::process::{children, runs};
-use super::{assert_none_left, failed, fifo, running, scripted, written_down};
+use super::{assert_none_left, fifo, running, scripted, written_down};
 
 /// Waits until none of these runs any more.
 fn assert_dead(name: &str, daemon: &super::Daemon, pids: &[u32]) {
@@ -42,7 +42,7 @@ fn at_the_deadline_the_whole_group_is_killed_and_nobody_waits_for_it() {
     for (name, script, count) in ENDLESS {
         let daemon = scripted(script, "", ", timeout: 400ms").start();
         let start = Instant::now();
-        let told = failed(name, &daemon, "timeout");
+        let told = daemon.failed(name, "timeout");
         assert!(start.elapsed() < Duration::from_secs(3), "{name}: {:?}", start.elapsed());
         assert_eq!(told, "source \"cron\": no whole page within 400ms\n", "{name}");
         let pids = written_down(&daemon, count);
@@ -75,7 +75,7 @@ fn when_the_last_who_waits_has_gone_the_whole_group_is_killed() {
 fn term_comes_first() {
     let script = "trap 'echo done > cleaned; exit 0' TERM; echo $$ >> pids; sleep 30 & wait";
     let daemon = scripted(script, "", ", timeout: 400ms").start();
-    failed("cleans up", &daemon, "timeout");
+    daemon.failed("cleans up", "timeout");
     assert_none_left("cleans up", &daemon);
     assert!(daemon.folder().file("cleaned").exists());
 }

@@ -14,6 +14,7 @@ use smol::future::yield_now;
 use smol::io::AsyncReadExt as _;
 
 use crate::limits::{STDERR, STDERR_LINE, STDERR_LINES, STDERR_REST, STDERR_WINDOW};
+use crate::telemetry::cut::cut;
 use crate::telemetry::log as telemetry;
 
 /// How much a source's command has said lately.
@@ -116,10 +117,8 @@ impl Drop for Stderr<'_> {
 /// Logs a line, if there may be one.
 fn say(source: &str, throttle: &Throttle, line: &[u8]) {
     if throttle.admits(Instant::now(), telemetry::has_room) {
-        let shown = line.get(..STDERR_LINE);
-        let cut = if shown.is_some() { "…" } else { "" };
-        let text = String::from_utf8_lossy(shown.unwrap_or(line));
-        log::warn!("source \"{source}\": stderr: {text}{cut}");
+        let text = cut::<STDERR_LINE>(&String::from_utf8_lossy(line));
+        log::warn!("source \"{source}\": stderr: {text}");
     }
 }
 
