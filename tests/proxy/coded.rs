@@ -1,11 +1,13 @@
 //! Answers that come compressed.
 
 use std::io::{Read as _, Write as _};
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
+use crate::common::wire::Seen;
 use crate::common::{Exporter, Setup, big_page, page};
 
 fn gzip(text: &[u8]) -> Vec<u8> {
@@ -104,4 +106,27 @@ fn a_page_that_cannot_be_inflated_is_no_page() {
         let grown = daemon.status("VmHWM").saturating_sub(hwm);
         assert!(grown < 6 * 1024, "{name}: grew by {grown} KiB");
     }
+}
+
+/// Members of which none holds anything unpack to nothing for ever; others are answered meanwhile.
+#[test]
+fn a_body_of_empty_members_stalls_nobody() {
+    let members = gzip(b"").repeat(3000);
+    let exporter = Exporter::talking(move |conversation| {
+        conversation.request();
+        conversation.send(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n");
+        while conversation.send(&members) {}
+    });
+    let daemon = setup(&exporter).start();
+    let mut connection = daemon.connect();
+    connection.send(b"GET /proxy HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n");
+    exporter.wait_for_requests(1);
+    let mut longest = Duration::ZERO;
+    while connection.look(Duration::from_millis(20)) == Seen::Nothing {
+        let before = Instant::now();
+        assert_eq!(daemon.get("/-/healthy").status, 200);
+        longest = longest.max(before.elapsed());
+    }
+    assert_eq!(connection.reply().status, 502);
+    assert!(longest < Duration::from_millis(500), "{longest:?}");
 }

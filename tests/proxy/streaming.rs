@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::common::exporter::{TEXT, ok};
 use crate::common::wire::Seen;
-use crate::common::{Exporter, Gate, Setup};
+use crate::common::{Exporter, Gate, Setup, beat};
 
 /// One module, `m`, that is not read.
 fn streaming(exporter: &Exporter) -> Setup {
@@ -158,6 +158,28 @@ fn a_stream_ends_at_the_deadline() {
     let timeout = "X-Prometheus-Scrape-Timeout-Seconds: 0.4\r\n";
     connection.send(format!("GET /proxy HTTP/1.1\r\nHost: x\r\n{timeout}\r\n").as_bytes());
     assert!(connection.try_reply().is_err());
+    let failed = [("source", "m"), ("reason", "timeout")];
+    daemon.until("the failure", || daemon.own("fanin_source_failures_total", &failed) == Some(1.0));
+}
+
+/// Also where there is always something more to send, and the client takes it slowly.
+#[test]
+fn a_stream_without_end_ends_at_the_deadline() {
+    let exporter = Exporter::talking(|conversation| {
+        conversation.request();
+        conversation.send(b"HTTP/1.1 200 OK\r\n\r\n");
+        let piece = vec![b'x'; 64 * 1024];
+        while conversation.send(&piece) {}
+    });
+    let daemon = streaming(&exporter).start();
+    let mut connection = daemon.connect();
+    let timeout = "X-Prometheus-Scrape-Timeout-Seconds: 0.4\r\n";
+    connection.send(format!("GET /proxy HTTP/1.1\r\nHost: x\r\n{timeout}\r\n").as_bytes());
+    let start = Instant::now();
+    while connection.skip(4096).is_ok_and(|taken| taken > 0) {
+        assert!(start.elapsed() < Duration::from_secs(8), "it goes on");
+        beat(1);
+    }
     let failed = [("source", "m"), ("reason", "timeout")];
     daemon.until("the failure", || daemon.own("fanin_source_failures_total", &failed) == Some(1.0));
 }
