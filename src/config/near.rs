@@ -7,9 +7,13 @@ pub(super) fn nearest<'a>(
     word: &str,
     allowed: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let farthest = (word.chars().count() / 3).clamp(1, 3);
+    let len = word.chars().count();
+    let farthest = (len / 3).clamp(1, 3);
     allowed
         .into_iter()
+        // As many letters are to be added or dropped at least. It costs nothing to see, and the word
+        // may come from a client, who can make it long.
+        .filter(|candidate| candidate.chars().count().abs_diff(len) <= farthest)
         .map(|candidate| (slips(word, candidate), candidate))
         .filter(|(slips, _)| *slips <= farthest)
         .min_by_key(|(slips, _)| *slips)
@@ -90,6 +94,17 @@ mod tests {
         ];
         for (word, want) in cases {
             assert_eq!(nearest(word, ["listen", "routes", "status"]), want, "{word}");
+        }
+    }
+
+    /// All of this took a minute where each letter was held against each.
+    #[test]
+    fn a_word_far_too_long_is_near_nothing_at_once() {
+        let name = "name".repeat(16);
+        let names: Vec<&str> = std::iter::repeat_n(&*name, 256).collect();
+        let word = "name".repeat(2000);
+        for _ in 0..100 {
+            assert_eq!(did_you_mean(&word, &names), "");
         }
     }
 

@@ -58,6 +58,8 @@ fn a_request_that_means_no_source_is_told_so() {
         let reply = daemon.get(&format!("/proxy{query}"));
         assert_eq!((reply.status, reply.body.as_str()), (status, text), "{query}");
     }
+    // Words as long as a head may be are looked at as fast as others.
+    assert_eq!(daemon.get(&format!("/proxy?module={}", "node".repeat(1900))).status, 404);
     assert_eq!(exporter.requests(), 0);
     let posted = b"POST /proxy?module=node HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
     let reply = daemon.request(posted);
