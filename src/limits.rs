@@ -45,7 +45,9 @@ pub const IDLE_BLOCKS: usize = 8;
 /// hexadecimal digits can say its length.
 pub const LONG_BLOCK: usize = 4;
 
-/// Blocks that a command's page is granted before it is known what it takes: a page of 64 KiB.
+/// Blocks that a page is granted before it is known what it takes, where waiting for more would hold
+/// up others for long: a command's, what `every` fetches, and that of an exporter which has failed so
+/// far. For a page of 64 KiB.
 pub const FIRST_RUN_BLOCKS: usize = 10;
 
 /// Runs of consecutive samples with one name in a page: 65 536, so that a run's number fits 16 bits.

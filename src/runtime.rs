@@ -235,7 +235,10 @@ impl Runtime {
         for source in &sources {
             source.start(&self.engine);
         }
-        self.generation.replace(Generation { plan, sources });
+        let before = self.generation.replace(Generation { plan, sources });
+        for source in &before.sources {
+            source.retire();
+        }
         Ok(old)
     }
 

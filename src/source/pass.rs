@@ -22,6 +22,7 @@ use crate::config::OnMalformed;
 use crate::exposition::{Checker, Format};
 use crate::http::alarm::Alarm;
 use crate::http::response::Response;
+use crate::limits::FIRST_RUN_BLOCKS;
 use crate::memory::{Block, Budget, PageError, PageWriter, Text, blocks_for};
 
 /// The Content-Type of a page whose exporter names none that Prometheus knows: Prometheus 3 refuses
@@ -117,6 +118,7 @@ impl Source {
     #[must_use]
     pub fn expects_to_pass(&self) -> (usize, bool) {
         match self.state.expected_passed.get() {
+            0 if self.state.has_failed() => (FIRST_RUN_BLOCKS, false),
             0 => (blocks_for(self.max_bytes), true),
             blocks => (blocks, false),
         }
