@@ -74,7 +74,8 @@ impl<'a> Outgoing<'a> {
     /// Writes the request to the front of `out`; `None` if it does not fit or a field holds bytes
     /// that no field may.
     pub fn write(&self, out: &mut [u8]) -> Option<usize> {
-        let clean = |text: &str| !text.bytes().any(|byte| byte < b' ' || byte == 0x7f);
+        let bad = |byte: u8| (byte < b' ' && byte != b'\t') || byte == 0x7f;
+        let clean = |text: &str| !text.bytes().any(bad);
         let own = self.fields.iter().all(|(name, value)| clean(name) && clean(value));
         let others = [self.accept, self.accept_encoding, self.authorization.unwrap_or("")];
         let query = self.query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');

@@ -121,6 +121,14 @@ pub struct State {
     failed: RefCell<Option<Rc<ScrapeError>>>,
 }
 
+impl State {
+    /// Whether the last scrape failed. One that never sent a page is not granted the most it may send
+    /// again and again: it may be down for good, and there is but one guess at a time.
+    fn has_failed(&self) -> bool {
+        self.stats.last().is_some_and(|last| last.failure.is_some())
+    }
+}
+
 impl Source {
     /// The source that `plan` describes, with what is remembered of it.
     ///
@@ -227,6 +235,7 @@ impl Source {
             (Kind::File(file), 0) => file.expects(),
             // Few, or a slow command would hold up the first scrapes of others.
             (Kind::Exec(_), 0) => Some(FIRST_BLOCKS),
+            (Kind::Http(_), 0) if self.state.has_failed() => Some(FIRST_BLOCKS),
             (Kind::Http(_), 0) => None,
             (_, blocks) => Some(blocks),
         };
@@ -265,7 +274,9 @@ impl Source {
     #[must_use]
     pub fn is_repeatable(&self, params: &Params) -> bool {
         let kept = self.state.kept.borrow().is_some();
-        params.is_empty() && (!self.state.consumed.get() || kept)
+        // What was consumed may have been so before a reload made it an exporter.
+        let consumed = !matches!(self.kind, Kind::Http(_)) && self.state.consumed.get();
+        params.is_empty() && (!consumed || kept)
     }
 
     /// Counts a scrape for which there was no memory, and which is not tried again.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use smol::Timer;
 
 use super::keep::Fetched;
-use super::{Engine, Params, Source, admitted};
+use super::{Engine, Params, ScrapeError, Source, admitted};
 use crate::config;
 use crate::http::alarm::later;
 use crate::limits::FIRST_BLOCKS;
@@ -45,25 +45,26 @@ impl Source {
         self.schedule.replace(None);
     }
 
-    /// Fetches the page and keeps it, for whoever asks meanwhile too.
+    /// Fetches the page and keeps it, for whoever asks meanwhile too. Where memory was short, it is
+    /// asked for once more: the next time may be far.
     async fn renew(self: &Rc<Self>, engine: &Rc<Engine>, every: config::Every) -> Fetched {
         let start = Instant::now();
-        let deadline = later(start, every.timeout);
-        // A guess would hold up the first scrapes of all others for as long as this takes.
-        let (blocks, guessed) = self.needs();
-        let want = Want { blocks: if guessed { FIRST_BLOCKS } else { blocks }, guessed: false };
-        let admitted = admitted(engine, want, deadline).await;
-        self.state.due.set(Some(later(start, every.period)));
-        let fetched = match admitted {
-            Ok(admission) => {
-                let flight = self.fly(engine, admission.budget, (Params::default(), deadline));
-                flight.result().await
+        let (deadline, params) = (later(start, every.timeout), Params::default());
+        for again in [true, false] {
+            // A guess would hold up the first scrapes of all others for as long as this takes.
+            let (blocks, guessed) = self.needs();
+            let want = Want { blocks: if guessed { FIRST_BLOCKS } else { blocks }, guessed: false };
+            let admitted = admitted(engine, want, deadline).await;
+            self.state.due.set(Some(later(start, every.period)));
+            let Ok(admission) = admitted else { break };
+            let flight = self.fly(engine, admission.budget, (params.clone(), deadline));
+            match flight.result().await {
+                Err(error) if error.is_memory() && again && self.is_repeatable(&params) => {}
+                Err(error) if error.is_memory() => break,
+                fetched => return fetched,
             }
-            Err(error) => Err(Rc::new(error)),
-        };
-        if fetched.as_ref().is_err_and(|error| error.is_memory()) {
-            self.gave_up();
         }
-        fetched
+        self.gave_up();
+        Err(Rc::new(ScrapeError::Memory))
     }
 }

@@ -123,3 +123,27 @@ fn a_run_that_ends_in_time_is_answered_while_fanin_ends() {
     assert_eq!(scraper.reply().status, 200);
     assert!(daemon.exit().success());
 }
+
+/// A command that `every` runs ends with the configuration that has it, unless that has not changed.
+#[test]
+fn a_reload_ends_what_it_no_longer_has() {
+    let script = "echo $$ >> pids; exec sleep 30";
+    let setup = |every: &str| scripted(script, "", &format!(", every: {every}"));
+    let daemon = setup("1h").start();
+    written_down(&daemon, 1);
+    let reloads = std::cell::Cell::new(0);
+    let reload = |new: &super::Setup| {
+        daemon.rewrite(new);
+        daemon.reload();
+        reloads.set(reloads.get() + 1);
+        assert!(daemon.log.wait_for("configuration reloaded", reloads.get()).is_some());
+    };
+    reload(&setup("1h"));
+    assert_eq!(children(daemon.pid()).len(), 1, "unchanged");
+    reload(&setup("2h"));
+    let pids = written_down(&daemon, 2);
+    assert_dead("changed", &daemon, &pids[..1]);
+    assert!(runs(pids[1]), "the new one runs");
+    reload(&super::Setup::new().route("/merged", "{merge: self}"));
+    assert_none_left("removed", &daemon);
+}

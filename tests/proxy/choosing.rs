@@ -137,6 +137,8 @@ fn the_exporter_hears_accept_and_nothing_else_of_the_scraper() {
         let left: f64 = heard("x-prometheus-scrape-timeout-seconds").unwrap().parse().unwrap();
         assert!(left > 1.0 && left <= 2.5, "{module}: {left}");
     }
+    let tab = daemon.get_with("/proxy?module=node", &[("Accept", "text/plain,\t*/*;q=0.1")]);
+    assert_eq!(tab.status, 200, "{}", tab.body);
     daemon.get("/proxy?module=node");
     let head = exporter.heads().pop().unwrap();
     assert!(field(&head, "accept").unwrap().starts_with("text/plain;version=1.0.0"), "{head}");

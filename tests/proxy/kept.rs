@@ -215,3 +215,36 @@ fn a_page_that_cannot_be_kept_is_a_failure() {
     let told = "source \"m\": limits.kept has no room left for its page\n";
     assert_eq!(daemon.get("/proxy").body, told);
 }
+
+/// What never answers, and is fetched with an hour's time, takes the memory of nobody who answers.
+#[test]
+fn a_first_fetch_that_never_ends_holds_up_nobody() {
+    let gate = Gate::new();
+    let (dead, good) = (Exporter::behind(&gate, "up 1\n"), Exporter::serving("up 1\n"));
+    let daemon = Setup::new()
+        .source_with("dead", &dead, "every: 1h")
+        .source("good", &good)
+        .route("/proxy", "{proxy: good}")
+        .route("/merged", "{merge: good}")
+        .start();
+    dead.wait_for_requests(1);
+    for path in ["/merged", "/proxy?module=good"] {
+        let reply = daemon.get_with(path, &[("X-Prometheus-Scrape-Timeout-Seconds", "2")]);
+        assert_eq!(reply.status, 200, "{path}: {}", reply.body);
+    }
+    gate.open();
+}
+
+/// A page of which nothing is known is fetched again where there was too little for it.
+#[test]
+fn a_first_fetch_of_a_long_page_comes_whole() {
+    let text = big_page(400_000);
+    let exporter = Exporter::serving(&text);
+    let daemon = Setup::new()
+        .source_with("m", &exporter, "every: 1h")
+        .route("/proxy", "{proxy: {sources: m, default: m}}")
+        .limit("memory: 2MiB")
+        .limit("kept: 1MiB")
+        .start();
+    assert_eq!(daemon.get("/proxy").body, text);
+}
