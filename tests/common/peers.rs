@@ -111,7 +111,7 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// Starts `program` with this configuration at a port that is free, and waits until it is ready.
+    /// Starts `program` with this configuration at a free port, and waits until it is ready.
     pub fn start(program: PathBuf, port: u16, config: &str) -> Self {
         let (folder, addr) = (Folder::new(), format!("127.0.0.1:{port}"));
         let mut command = Command::new(program);
