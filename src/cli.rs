@@ -353,6 +353,9 @@ fn rewrite(words: impl IntoIterator<Item = OsString>) -> Result<Vec<String>, OsS
     for word in words {
         let word = word.into_string()?;
         flags &= word != "--";
+        // Go's flags, which the old tools have, may begin with one dash.
+        let single = word.strip_prefix('-').filter(|rest| rest.len() > 1 && !rest.starts_with('-'));
+        let word = single.map(|rest| format!("--{rest}")).filter(|_| flags).unwrap_or(word);
         if !flags || !word.starts_with("--") {
             rewritten.push(word);
             continue;

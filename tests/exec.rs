@@ -178,13 +178,8 @@ fn write_program(folder: &Folder, name: &str, text: &str, mode: u32) {
 #[test]
 fn what_cannot_be_started_is_a_failure_that_says_why() {
     let cases = [
-        (
-            "none in PATH",
-            "[no-such, secret]",
-            "",
-            "\"no-such\": entity not found (it is not in PATH)",
-        ),
-        ("no file", "[./none, secret]", "", "\"none\": entity not found"),
+        ("none in PATH", "[no-such, secret]", "", "\"no-such\": no such file (it is not in PATH)"),
+        ("no file", "[./none, secret]", "", "\"none\": no such file"),
         (
             "not executable",
             "[./plain, secret]",
@@ -203,13 +198,13 @@ fn what_cannot_be_started_is_a_failure_that_says_why() {
             "no interpreter",
             "[./lost, secret]",
             "",
-            "\"lost\": entity not found (the interpreter in its #! line is missing)",
+            "\"lost\": no such file (the interpreter in its #! line is missing)",
         ),
         (
             "no folder",
             "[sh, secret]",
             ", cwd: nowhere",
-            "\"sh\": entity not found (there is no such folder as cwd)",
+            "\"sh\": no such file (there is no such folder as cwd)",
         ),
     ];
     for (name, command, inside, want) in cases {

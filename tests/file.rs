@@ -143,8 +143,8 @@ fn a_malformed_file_is_named_with_its_own_line() {
 fn what_cannot_be_read_is_a_failure_that_names_it() {
     let long = format!("x{{a=\"{}\"}} 1\n", "x".repeat(16 * 1024));
     let cases = [
-        ("missing", "none.prom", "file", "none.prom: entity not found"),
-        ("missing folder", "none/none.prom", "file", "none.prom: entity not found"),
+        ("missing", "none.prom", "file", "none.prom: no such file"),
+        ("missing folder", "none/none.prom", "file", "none.prom: no such file"),
         ("no match", "*.none", "file", "*.none: no file has such a name"),
         ("no such folder", "none/*.prom", "file", "*.prom: no file has such a name"),
         ("a loop of links", "loop", "file", "loop: "),

@@ -366,7 +366,7 @@ fn no_secret_is_on_it() {
     assert!(moved.contains("https://printer.example/metrics?…"), "{moved}");
     let json = daemon.get_with("/", &[("Accept", JSON)]).body;
     let socket = text(source(&status, "socket"), "error");
-    assert_eq!(socket, Some("connect exporter.sock: entity not found"));
+    assert_eq!(socket, Some("connect exporter.sock: no such file"));
     assert!(daemon.log_contains("connect /s3cret-folder/exporter.sock: "), "the log says where");
     for page in [before, html(&daemon), json] {
         assert!(!page.contains("s3cret"), "{page}");

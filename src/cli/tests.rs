@@ -15,6 +15,7 @@ fn words_are_put_into_our_form() {
         ("serve --web.listen-address :1", "serve --listen :1"),
         ("serve --config.file=a.b=c", "serve --config a.b=c"),
         ("serve --log.level=debug --log.format json", "serve --log-level debug --log-format json"),
+        ("serve -config.file=x -log.level debug", "serve --config x --log-level debug"),
         ("merge -- --a.b=c", "merge -- --a.b=c"),
         ("merge a.b=c.d", "merge a.b=c.d"),
         ("merge --label=", "merge --label "),

@@ -73,7 +73,12 @@ impl fmt::Display for Brief<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.0.kind().to_string();
         let says_little = self.0.raw_os_error().is_none() || kind == "uncategorized error";
-        if says_little { self.0.fmt(f) } else { f.write_str(&kind) }
+        match self.0.kind() {
+            // `entity not found`, says the kind.
+            io::ErrorKind::NotFound => f.write_str("no such file"),
+            _ if says_little => self.0.fmt(f),
+            _ => f.write_str(&kind),
+        }
     }
 }
 

@@ -10,14 +10,14 @@
 //! stream holds nothing: its bytes go from the socket into the buffer of whoever reads it.
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smol::future::yield_now;
 
 use super::body::{Body, Inflating};
 use super::http::announced;
 use super::intake::{Checking, receive};
-use super::{Engine, Kind, Params, ScrapeError, Source, admitted, settle, within};
+use super::{Engine, Kind, Params, ScrapeError, Seen, Source, admitted, settle, within};
 use crate::config::OnMalformed;
 use crate::exposition::{Checker, Format, Names, OPENMETRICS, media_type};
 use crate::http::alarm::Alarm;
@@ -94,6 +94,7 @@ pub struct Stream {
     start: Instant,
     deadline: Instant,
     bytes: usize,
+    params: Params,
 }
 
 impl Source {
@@ -136,15 +137,25 @@ impl Source {
         let deadline = self.own_deadline(start, deadline);
         let passed = self.whole(engine, (terms, deadline)).await;
         match &passed {
-            Ok((passed, _)) if passed.told.status != 200 => {
-                self.note(start.elapsed(), Err(&ScrapeError::Status(passed.told.status)));
-            }
             Ok((passed, samples)) => {
-                self.note(start.elapsed(), Ok((Some(*samples), passed.text.len())));
+                let (status, seen) = (passed.told.status, (Some(*samples), passed.text.len()));
+                self.note_answer(start.elapsed(), (status, &terms.params), seen);
             }
             Err(error) => self.take_down(start.elapsed(), Err(error)),
         }
         passed.map(|(passed, _)| passed)
+    }
+
+    /// Takes down an answer that was read to its end. A status other than 200 is a failure, unless it
+    /// answers somebody's parameters: then it says nothing of the source.
+    fn note_answer(&self, took: Duration, (status, params): (u16, &Params), seen: Seen) {
+        if status == 200 {
+            self.note(took, Ok(seen));
+        } else if params.is_empty() {
+            self.note(took, Err(&ScrapeError::Status(status)));
+        } else {
+            log::debug!("source \"{}\": answered {status} to parameters", self.name);
+        }
     }
 
     /// The answer, and how many samples it has. Each step is large, and an allocation for it beside
@@ -274,6 +285,7 @@ impl Source {
                 start,
                 deadline,
                 bytes: 0,
+                params: terms.params.clone(),
             }),
             Err(error) => {
                 self.take_down(start.elapsed(), Err(&error));
@@ -371,9 +383,8 @@ impl Drop for Stream {
         if !self.response.is_done() {
             return;
         }
-        let failure = ScrapeError::Status(self.told.status);
-        let seen = if self.told.status == 200 { Ok((None, self.bytes)) } else { Err(&failure) };
-        self.source.note(self.start.elapsed(), seen);
+        let asked = (self.told.status, &self.params);
+        self.source.note_answer(self.start.elapsed(), asked, (None, self.bytes));
     }
 }
 

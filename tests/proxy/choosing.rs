@@ -94,7 +94,7 @@ fn own_metrics_and_files_are_modules_too() {
         assert_eq!(reply.header("content-type"), Some(content_type), "{name}");
     }
     for (name, text) in [
-        ("gone", "source \"gone\": gone.prom: entity not found\n"),
+        ("gone", "source \"gone\": gone.prom: no such file\n"),
         (
             "bad",
             "source \"bad\": bad.prom: line 2:1: the value is not a number that fits a double\n",

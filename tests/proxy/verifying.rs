@@ -383,3 +383,25 @@ fn what_a_scraper_takes_may_be_said_in_several_fields() {
     assert_eq!(exporter.header("accept").as_deref(), Some("text/plain;q=0.5,*/*;q=0.1"));
     assert_eq!(exporter.header("accept-encoding").as_deref(), Some("gzip"));
 }
+
+/// A probe of a target that is down is an answer, not a failure of the prober.
+#[test]
+fn a_status_that_answers_parameters_is_no_failure_of_the_source() {
+    let exporter = Exporter::talking(|conversation| {
+        while let Some(head) = conversation.request() {
+            let bad = head.contains("target=bad");
+            let bytes = if bad { reply("400 Bad", &[], "no\n") } else { ok(TEXT, PAGE) };
+            conversation.send(&bytes);
+        }
+    });
+    for keys in ["", "verify: false"] {
+        let daemon = proxying(&exporter, keys).start();
+        for (target, status) in [("good", 200), ("bad", 400), ("good", 200), ("bad", 400)] {
+            assert_eq!(daemon.get(&format!("/proxy?target={target}")).status, status, "{keys}");
+        }
+        let of = [("source", "m")];
+        assert_eq!(daemon.own("fanin_source_up", &of), Some(1.0), "{keys}");
+        assert_eq!(daemon.own("fanin_source_failures_total", &of), None, "{keys}");
+        assert!(!daemon.log.text().contains("up again"), "{}", daemon.log.text());
+    }
+}

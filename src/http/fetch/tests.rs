@@ -344,8 +344,8 @@ fn a_place_that_does_not_listen_is_named() {
     assert_eq!(fault.to_string(), format!("connect 127.0.0.1:{port}: connection refused"));
     let target = Target::parse("unix:///nowhere/x.sock:/").unwrap();
     let fault = smol::block_on(Client::new().get(&Outgoing::get(&target))).unwrap_err();
-    assert_eq!(fault.to_string(), "connect x.sock: entity not found");
-    assert_eq!(format!("{fault:#}"), "connect /nowhere/x.sock: entity not found", "for the log");
+    assert_eq!(fault.to_string(), "connect x.sock: no such file");
+    assert_eq!(format!("{fault:#}"), "connect /nowhere/x.sock: no such file", "for the log");
 }
 
 #[test]

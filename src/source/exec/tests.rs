@@ -74,7 +74,7 @@ fn a_path_in_env_is_where_the_program_is_looked_for() {
     let program = folder.write("only-here", 0o755);
     let mut exec = exec("only-here".as_ref());
     let missing = exec.program().unwrap_err().to_string();
-    assert_eq!(missing, "cannot start \"only-here\": entity not found (it is not in PATH)");
+    assert_eq!(missing, "cannot start \"only-here\": no such file (it is not in PATH)");
     exec.plan.env.push(("PATH".into(), Secret::new(folder.0.to_str().unwrap())));
     assert_eq!(exec.program().unwrap(), program);
 }
