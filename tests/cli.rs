@@ -274,7 +274,7 @@ fn merge_of_what_cannot_be_had_exits_1_and_says_why() {
 fn a_reader_that_goes_away_is_no_failure() {
     let folder = Folder::new();
     let file = folder.write("big.prom", &common::big_page(400_000));
-    let program = common::setup::PROGRAM;
+    let program = common::setup::PROGRAM.as_str();
     let line = format!("\"{program}\" merge a=\"{file}\" | head -n 1; exit \"${{PIPESTATUS[0]}}\"");
     let done = common::command::run(std::process::Command::new("bash").args(["-c", &line]), "");
     assert_eq!(done.code, Some(0), "{done:?}");

@@ -220,7 +220,7 @@ fn a_port_in_use_is_said_and_exits_1() {
 /// `fanin serve` with no file finds what runs here; whatever that is, it serves itself too.
 #[test]
 fn without_a_file_it_serves_what_it_finds() {
-    let mut command = Command::new(common::setup::PROGRAM);
+    let mut command = Command::new(common::setup::PROGRAM.as_str());
     command.args(["serve", "--listen", "tcp://127.0.0.1:0"]).stdin(Stdio::null());
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     let daemon = Daemon::spawn(command, Folder::new(), 1);

@@ -35,6 +35,7 @@ use crate::config::{self, PathPattern, Segment};
 use crate::exposition::{Emitter, Labels, Merge, Names, OnConflict, Page, Part, Watch};
 use crate::limits::{FILE_READS, FILES, MERGE_BLOCKS};
 use crate::memory::{Budget, PageError, PageWriter, Text, blocks_for};
+use crate::telemetry::clock;
 use crate::telemetry::metrics::FileTime;
 
 /// Entries of a folder that are looked at before others have their turn.
@@ -188,7 +189,7 @@ impl File {
         }
         if let (Some(most), Ok(mtime)) = (self.max_age, meta.modified()) {
             // A time to come is that of a clock that was set since: such a file is new.
-            let age = SystemTime::now().duration_since(mtime).unwrap_or_default();
+            let age = clock::now().duration_since(mtime).unwrap_or_default();
             if age > most {
                 return Err(ScrapeError::Stale(age, most));
             }

@@ -10,11 +10,12 @@
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use serde::Serialize;
 
+use super::clock;
 use crate::limits;
 
 /// How a line looks.
@@ -118,7 +119,7 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = clock::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut line = Line::new();
         line.event(self.format, record.level(), now, record.args());
         // There is no other place to say that this failed.

@@ -6,8 +6,9 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Display, Write};
 use std::rc::Rc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use super::clock;
 use super::cut::cut;
 pub use super::history::Attempt;
 use super::history::History;
@@ -232,7 +233,7 @@ pub struct Now<'a> {
 
 /// Seconds since 1970 at `instant`, by today's idea of what time it is: boards boot in 1970.
 fn unix_seconds(instant: Instant) -> f64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = clock::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.saturating_sub(instant.elapsed()).as_secs_f64()
 }
 

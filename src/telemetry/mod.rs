@@ -1,4 +1,5 @@
 //! What fanin tells about itself.
+pub(crate) mod clock;
 pub(crate) mod cut;
 mod history;
 pub mod log;

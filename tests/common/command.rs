@@ -26,7 +26,7 @@ pub fn fanin(arguments: &[&str]) -> Done {
 
 /// Runs `fanin` with `input` on standard input.
 pub fn fanin_reading(input: &str, arguments: &[&str]) -> Done {
-    run(Command::new(PROGRAM).args(arguments), input)
+    run(Command::new(PROGRAM.as_str()).args(arguments), input)
 }
 
 /// Runs a command to its end, which must come within [`LIMIT`].

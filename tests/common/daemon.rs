@@ -1,8 +1,8 @@
 //! The program under test, running.
 
-use std::fs;
 use std::process::{Child, Command, ExitStatus};
 use std::time::Instant;
+use std::{env, fs};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -131,11 +131,15 @@ impl Daemon {
         self.log.wait_for(needle, 1).is_some()
     }
 
-    /// A number from `/proc/PID/status`, such as `VmRSS` and `VmHWM` (in KiB) or `Threads`.
+    /// A number from `/proc/PID/status`, such as `VmRSS` and `VmHWM` (in KiB) or `Threads`. Threads
+    /// of an emulator do not count; `FANIN_EMULATOR_THREADS` says how many it has.
     pub fn status(&self, key: &str) -> usize {
         let text = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = text.lines().find(|line| line.split(':').next() == Some(key));
-        line.and_then(|line| line.split_whitespace().nth(1)).expect(key).parse().unwrap()
+        let number = line.and_then(|line| line.split_whitespace().nth(1)).expect(key);
+        let others = env::var("FANIN_EMULATOR_THREADS").ok().filter(|_| key == "Threads");
+        let others: usize = others.map_or(0, |number| number.parse().unwrap());
+        number.parse::<usize>().unwrap() - others
     }
 
     /// The number of its process.

@@ -1,15 +1,20 @@
 //! A configuration in the making. The shape of the file is known here and nowhere else in the
 //! tests but where a test is about that shape.
 
+use std::env;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use super::daemon::Daemon;
 use super::exporter::Exporter;
 use super::folder::Folder;
 
-/// Where the program under test is.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_fanin");
+/// Where the program under test is: what cargo has built for the tests or, with `FANIN_PROGRAM`,
+/// another one, such as that of a board under emulation.
+pub static PROGRAM: LazyLock<String> = LazyLock::new(|| {
+    env::var("FANIN_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_fanin").to_owned())
+});
 
 /// One server, its routes, the sources and the limits.
 pub struct Setup {
@@ -168,10 +173,10 @@ impl Setup {
     /// `fanin` in its surroundings, without arguments.
     pub fn command(&self) -> Command {
         let mut command = match self.descriptors {
-            None => Command::new(PROGRAM),
+            None => Command::new(PROGRAM.as_str()),
             Some(most) => {
                 let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\""), PROGRAM]);
+                shell.args(["-c", &format!("ulimit -n {most}; exec \"$0\" \"$@\""), &PROGRAM]);
                 shell
             }
         };

@@ -271,7 +271,11 @@ fn a_slow_exporter_is_given_up_at_the_scrapers_deadline() {
     let fields = [("X-Prometheus-Scrape-Timeout-Seconds", "0.4")];
     let reply = get_at(daemon.addr(), "/proxy", &fields).unwrap();
     assert_eq!(reply.status, 504, "{}", reply.body);
-    assert!(reply.body.starts_with("source \"m\": no whole page within 3"), "{}", reply.body);
+    // What the scraper allows, less the margin for the reply and what it took to get this far.
+    let within = reply.body.strip_prefix("source \"m\": no whole page within ");
+    let milliseconds = within.and_then(|rest| rest.split_once("ms")).map(|(number, _)| number);
+    let milliseconds: u32 = milliseconds.and_then(|number| number.parse().ok()).unwrap_or_default();
+    assert!((100..=300).contains(&milliseconds), "{}", reply.body);
     let reply = daemon.get_with("/proxy", &[("X-Prometheus-Scrape-Timeout-Seconds", "soon")]);
     assert_eq!(reply.status, 400, "{}", reply.body);
     gate.open();
