@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rustix::io::Errno;
 use smol::future::{or, yield_now};
 use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -170,8 +171,8 @@ fn a_newcomer_waits_while_all_are_busy() {
 #[test]
 fn failures_of_accept_are_told_apart() {
     let cases = [
-        (103, Trouble::PeerGone),
-        (113, Trouble::PeerGone),
+        (Errno::CONNABORTED.raw_os_error(), Trouble::PeerGone),
+        (Errno::HOSTUNREACH.raw_os_error(), Trouble::PeerGone),
         (EMFILE, Trouble::Exhausted),
         (ENFILE, Trouble::Exhausted),
         (ENOBUFS, Trouble::Exhausted),
