@@ -218,6 +218,22 @@ fn a_file_that_is_too_old_is_stale() {
     }
 }
 
+/// 32-bit boards have 32 bits for this in places. The age of such a file is that of a time to come.
+#[test]
+fn a_file_of_2040_has_its_time() {
+    let setup = setup("{file: {path: a.prom}, max_age: 1h}");
+    setup.folder().write("a.prom", "x 1\n");
+    let file = OpenOptions::new().append(true).open(setup.folder().file("a.prom")).unwrap();
+    let time = Duration::from_secs(2_208_988_800);
+    file.set_modified(SystemTime::UNIX_EPOCH + time).unwrap();
+    let daemon = setup.start();
+
+    assert_eq!(daemon.get("/merged").status, 200);
+
+    let mtime = daemon.own("fanin_file_mtime_seconds", &[("path", "a.prom")]);
+    assert_eq!(mtime, Some(time.as_secs_f64()));
+}
+
 #[test]
 fn a_cached_page_is_kept_though_the_file_changes() {
     let setup = setup("{file: {path: a.prom}, cache: 1h}");

@@ -17,14 +17,13 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::{self, ErrorKind, Read as _, Seek as _};
-use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 use smol::Async;
 use smol::future::yield_now;
 use smol::io::AsyncReadExt as _;
@@ -50,7 +49,15 @@ pub(super) struct File {
 /// One that was found.
 struct Found {
     name: FileName,
+    meta: Meta,
+}
+
+/// What the kernel says of a file. The standard library has 32 bits for times on 32-bit boards with
+/// musl, so it is not asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Meta {
     kind: FileKind,
+    /// Bytes.
     len: usize,
     mtime: SystemTime,
 }
@@ -78,10 +85,8 @@ impl File {
             return None;
         }
         let name = self.name();
-        let (kind, meta) = stat(&name.folder.join(&name.below)).ok()?;
-        let len = if kind == FileKind::Fifo { 0 } else { meta.len() };
-        let (len, mtime) = (usize::try_from(len).ok()?, UNIX_EPOCH);
-        Some(expected(&[Found { name, kind, len, mtime }]))
+        let meta = stat(&name.folder.join(&name.below)).ok()?;
+        Some(expected(&[Found { name, meta }]))
     }
 
     /// Reads all files there are as one page.
@@ -95,9 +100,9 @@ impl File {
         state.consumed.set(false);
         state.stats.found(Vec::new());
         let found = self.find().await?;
-        let regular = found.iter().filter(|file| file.kind == FileKind::Regular);
+        let regular = found.iter().filter(|file| file.meta.kind == FileKind::Regular);
         state.stats.found(regular.map(Found::time).collect());
-        let fifo = found.iter().any(|file| file.kind == FileKind::Fifo);
+        let fifo = found.iter().any(|file| file.meta.kind == FileKind::Fifo);
         let _turn = if fifo { Some(state.turns.take(1).await) } else { None };
         if !fifo {
             budget.correct(expected(&found));
@@ -152,11 +157,7 @@ impl File {
         for below in names {
             let name = FileName { folder: self.path.folder().to_owned(), below };
             match stat(&name.folder.join(&name.below)) {
-                Ok((kind, meta)) => {
-                    let len = usize::try_from(meta.len()).unwrap_or(usize::MAX);
-                    let mtime = meta.modified().unwrap_or(UNIX_EPOCH);
-                    found.push(Found { name, kind, len, mtime });
-                }
+                Ok(meta) => found.push(Found { name, meta }),
                 Err(ScrapeError::File(FileFault::Io(fault)))
                     if self.path.is_wild() && is_gone(&fault) => {}
                 Err(error) => return Err(error.in_file(name)),
@@ -182,14 +183,14 @@ impl File {
         budget: &Budget,
         consumed: &Cell<bool>,
     ) -> Result<Text, ScrapeError> {
-        let (kind, file, meta) = open(path)?;
+        let (file, meta) = open(path)?;
         let writer = || PageWriter::new(budget.clone(), limit);
-        if kind == FileKind::Fifo {
+        if meta.kind == FileKind::Fifo {
             return read_fifo(path, file, writer(), consumed).await;
         }
-        if let (Some(most), Ok(mtime)) = (self.max_age, meta.modified()) {
+        if let Some(most) = self.max_age {
             // A time to come is that of a clock that was set since: such a file is new.
-            let age = clock::now().duration_since(mtime).unwrap_or_default();
+            let age = clock::now().duration_since(meta.mtime).unwrap_or_default();
             if age > most {
                 return Err(ScrapeError::Stale(age, most));
             }
@@ -198,16 +199,30 @@ impl File {
     }
 }
 
+impl Meta {
+    /// Of a regular file or a FIFO. A FIFO's length counts as none.
+    fn new(stat: &Stat) -> Result<Self, FileFault> {
+        let kind = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => FileKind::Regular,
+            FileType::Fifo => FileKind::Fifo,
+            _ => return Err(FileFault::Kind),
+        };
+        let len = if kind == FileKind::Fifo { 0 } else { stat.st_size };
+        let mtime = clock::at(stat.st_mtime, stat.st_mtime_nsec);
+        Ok(Self { kind, len: usize::try_from(len).unwrap_or(usize::MAX), mtime })
+    }
+}
+
 impl Found {
     fn time(&self) -> FileTime {
-        let since = self.mtime.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = self.meta.mtime.duration_since(UNIX_EPOCH).unwrap_or_default();
         FileTime { path: self.name.to_string().into(), mtime: since.as_secs_f64() }
     }
 }
 
 /// Blocks for the files' texts, their indexes, and what they become together.
 fn expected(found: &[Found]) -> usize {
-    let texts = |blocks: usize, file: &Found| blocks.saturating_add(blocks_for(file.len));
+    let texts = |blocks: usize, file: &Found| blocks.saturating_add(blocks_for(file.meta.len));
     let text = found.iter().fold(0, texts);
     // Half as much again for the index, and a block for each of its tables.
     let page = text.saturating_add(text / 2).saturating_add(4);
@@ -260,29 +275,24 @@ async fn list(pattern: &PathPattern) -> Result<Vec<PathBuf>, ScrapeError> {
 }
 
 /// What is at `path`, if it can be read.
-fn stat(path: &Path) -> Result<(FileKind, Metadata), ScrapeError> {
-    let meta = fs::metadata(path)?;
-    Ok((kind(&meta)?, meta))
+fn stat(path: &Path) -> Result<Meta, ScrapeError> {
+    Ok(Meta::new(&rustix::fs::stat(path).map_err(io::Error::from)?)?)
 }
 
-fn kind(meta: &Metadata) -> Result<FileKind, FileFault> {
-    let kind = meta.file_type();
-    match (kind.is_file(), kind.is_fifo()) {
-        (true, _) => Ok(FileKind::Regular),
-        (_, true) => Ok(FileKind::Fifo),
-        _ => Err(FileFault::Kind),
-    }
+/// Of what is open.
+fn fstat(file: &fs::File) -> Result<Meta, ScrapeError> {
+    Ok(Meta::new(&rustix::fs::fstat(file).map_err(io::Error::from)?)?)
 }
 
 /// Opens what is at `path` without waiting for anybody. Devices are not even opened: some take
 /// that for a command.
-fn open(path: &Path) -> Result<(FileKind, fs::File, Metadata), ScrapeError> {
+fn open(path: &Path) -> Result<(fs::File, Meta), ScrapeError> {
     stat(path)?;
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = rustix::fs::open(path, flags, Mode::empty()).map_err(io::Error::from)?;
     let file = fs::File::from(file);
-    let meta = file.metadata()?;
-    Ok((kind(&meta)?, file, meta))
+    let meta = fstat(&file)?;
+    Ok((file, meta))
 }
 
 /// Reads a file from its beginning to its end; again if it was written meanwhile.
@@ -291,7 +301,7 @@ async fn read_regular(
     writer: impl Fn() -> PageWriter,
 ) -> Result<Text, ScrapeError> {
     for _ in 0..FILE_READS {
-        let before = file.metadata()?;
+        let before = fstat(&file)?;
         file.rewind()?;
         let mut writer = writer();
         loop {
@@ -303,8 +313,7 @@ async fn read_regular(
             }
             yield_now().await;
         }
-        let after = file.metadata()?;
-        if before.len() == after.len() && before.modified()? == after.modified()? {
+        if before == fstat(&file)? {
             return Ok(writer.finish()?);
         }
     }
@@ -329,9 +338,10 @@ async fn read_fifo(
     loop {
         match fifo.read(writer.spare()?).await {
             Ok(0) if writer.is_empty() => {
-                let (FileKind::Fifo, file, _) = open(path)? else {
+                let (file, meta) = open(path)?;
+                if meta.kind != FileKind::Fifo {
                     return Err(FileFault::Changing.into());
-                };
+                }
                 fifo = Async::new(file)?;
                 fifo.readable().await?;
             }

@@ -6,17 +6,22 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use rustix::time::{ClockId, clock_gettime};
 
 /// What time it is, by the board's clock; never before 1970.
 #[must_use]
 pub(crate) fn now() -> SystemTime {
-    at(&clock_gettime(ClockId::Realtime))
+    let now = clock_gettime(ClockId::Realtime);
+    at(now.tv_sec, now.tv_nsec)
 }
 
-fn at(time: &Timespec) -> SystemTime {
-    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
+/// A time as the kernel tells it: seconds since 1970, and nanoseconds. One before 1970 is 1970.
+///
+/// The kernel's numbers have other types on other machines.
+#[must_use]
+pub(crate) fn at(seconds: impl TryInto<u64>, nanoseconds: impl TryInto<u32>) -> SystemTime {
+    let seconds = seconds.try_into().unwrap_or_default();
+    let nanoseconds = nanoseconds.try_into().unwrap_or_default();
     UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds)).unwrap_or(UNIX_EPOCH)
 }
 
@@ -34,13 +39,12 @@ mod tests {
     #[test]
     fn times_before_1970_and_after_2038_are_told() {
         let cases = [
-            ("1969", -1, Duration::ZERO),
+            ("1969", -1_i64, Duration::ZERO),
             ("1970", 0, Duration::from_nanos(7)),
             ("2040", 2_208_988_800, Duration::new(2_208_988_800, 7)),
         ];
-        for (name, tv_sec, want) in cases {
-            let tv_nsec = if tv_sec < 0 { 0 } else { 7 };
-            let got = at(&Timespec { tv_sec, tv_nsec }).duration_since(UNIX_EPOCH);
+        for (name, seconds, want) in cases {
+            let got = at(seconds, if seconds < 0 { 0 } else { 7 }).duration_since(UNIX_EPOCH);
             assert_eq!(got.ok(), Some(want), "{name}");
         }
     }

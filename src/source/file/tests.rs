@@ -84,7 +84,7 @@ fn reading(path: &Path, mut between: impl FnMut(usize)) -> Result<String, String
     let pool = Pool::new(64 * BLOCK, 0);
     let budget = pool.reserve();
     let result = Rc::new(RefCell::new(None));
-    let (_, file, _) = open(path).unwrap();
+    let (file, _) = open(path).unwrap();
     let into = Rc::clone(&result);
     executor
         .spawn(async move {
