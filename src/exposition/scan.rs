@@ -12,12 +12,12 @@ use super::class::{
 };
 use super::fault::{Fault, Lexed, fail};
 use super::line::{Sample, Span};
-use super::word::{below, first, not_name, repeat};
+use super::word::{below, equal, first, not_name, repeat};
 
 /// Whether what begins at `at` is the same as what stands from `start` to `end`.
 #[inline(always)]
 pub(super) fn repeats(block: &[u8], at: usize, start: usize, end: usize) -> bool {
-    block.get(at..at + (end - start)) == Some(&block[start..end])
+    block.get(at..at + (end - start)).is_some_and(|here| equal(here, &block[start..end]))
 }
 
 /// The end of the metric's name that goes on at `at`.

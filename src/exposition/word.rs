@@ -38,6 +38,22 @@ pub(super) const fn first(marks: u64) -> usize {
     (marks.trailing_zeros() / 8) as usize
 }
 
+/// Whether two texts are equal. For texts as short as a line: a call of `memcmp` costs more than
+/// this, and musl's goes byte by byte.
+#[inline(always)]
+pub(super) fn equal(one: &[u8], other: &[u8]) -> bool {
+    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+    match (one.last_chunk(), other.last_chunk()) {
+        _ if one.len() != other.len() => false,
+        // The last word may begin within the one before it.
+        (Some(last), Some(other_last)) => {
+            let mut words = one.as_chunks().0.iter().zip(other.as_chunks().0);
+            word(last) == word(other_last) && words.all(|(a, b)| word(a) == word(b))
+        }
+        _ => one.iter().zip(other).all(|(a, b)| a == b),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +89,21 @@ mod tests {
                         "{bytes:?}"
                     );
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn texts_are_equal_when_each_byte_is() {
+        let text: [u8; 40] = std::array::from_fn(|n| b'a' + n as u8);
+        for len in 0..=text.len() {
+            let one = &text[..len];
+            assert!(equal(one, one), "{len}");
+            for place in 0..len {
+                let mut other = one.to_vec();
+                other[place] ^= 0x80;
+                assert!(!equal(one, &other), "{len}, differing at {place}");
+                assert!(!equal(one, &one[..place]), "{len} and {place}");
             }
         }
     }

@@ -164,12 +164,12 @@ impl Shared {
 
     fn bytes(&self) -> Box<[u8]> {
         let idle = self.idle.borrow_mut().pop();
-        idle.unwrap_or_else(|| vec![0; BLOCK].into_boxed_slice())
+        idle.unwrap_or_else(|| fresh(BLOCK))
     }
 
     fn long_bytes(&self) -> Box<[u8]> {
         let idle = self.idle_long.borrow_mut().take();
-        idle.unwrap_or_else(|| vec![0; LONG_BLOCK.saturating_mul(BLOCK)].into_boxed_slice())
+        idle.unwrap_or_else(|| fresh(LONG_BLOCK.saturating_mul(BLOCK)))
     }
 
     /// Takes a block's bytes back: a few idle ones stay for the next scrape.
@@ -181,6 +181,12 @@ impl Shared {
             self.idle_long.replace(Some(bytes));
         }
     }
+}
+
+/// Bytes for a new block. They are line feeds, since zeros cost more with musl: its `calloc` reads
+/// all of them first, in case they are zero already, so the kernel maps each page twice.
+fn fresh(len: usize) -> Box<[u8]> {
+    vec![b'\n'; len].into_boxed_slice()
 }
 
 /// A share of the pool, held by one scrape (or one source of it).
