@@ -4,17 +4,20 @@
 //! `--web.listen-address=:9100` becomes `--listen :9100`. Its messages, made for several lines, are
 //! put into one.
 
+#[cfg(feature = "tools")]
+mod tools;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::str::FromStr;
 
 use argh::{FromArgs, SubCommands};
 
-use crate::config::{self, BadValue, DEFAULT_LABEL, Listen, OnConflict};
-use crate::http::url::Target;
+#[cfg(feature = "tools")]
+pub use self::tools::{Init, Label, Lint, Merge, NamedPage, Place};
+use crate::config::{self, Listen};
 use crate::telemetry::log::Format;
 
 /// What `fanin --version` prints.
@@ -50,13 +53,27 @@ pub enum Command {
     /// `fanin serve`.
     Serve(Serve),
     /// `fanin init`.
+    #[cfg(feature = "tools")]
     Init(Init),
     /// `fanin check`.
     Check(Check),
     /// `fanin lint`.
+    #[cfg(feature = "tools")]
     Lint(Lint),
     /// `fanin merge`.
+    #[cfg(feature = "tools")]
     Merge(Merge),
+}
+
+impl Command {
+    /// What is wrong with words that argh has taken.
+    fn fault(&self) -> Option<String> {
+        match self {
+            #[cfg(feature = "tools")]
+            Self::Merge(merge) => merge.fault(),
+            _ => None,
+        }
+    }
 }
 
 /// Serves merged pages; without a file, those of all exporters found on this machine.
@@ -81,11 +98,6 @@ pub struct Serve {
     pub log_format: Option<Format>,
 }
 
-/// Prints a configuration to start from, with all exporters found on this machine.
-#[derive(FromArgs, Debug, PartialEq)]
-#[argh(subcommand, name = "init", help_triggers("--help", "-h", "help"))]
-pub struct Init {}
-
 /// Says what is wrong with a configuration, and starts nothing.
 #[derive(FromArgs, Debug, PartialEq)]
 #[argh(subcommand, name = "check", help_triggers("--help", "-h", "help"))]
@@ -93,100 +105,6 @@ pub struct Check {
     /// the configuration
     #[argh(positional, arg_name = "FILE")]
     pub file: PathBuf,
-}
-
-/// Says what is wrong with a page of metrics, as Prometheus would.
-#[derive(FromArgs, Debug, PartialEq)]
-#[argh(subcommand, name = "lint", help_triggers("--help", "-h", "help"))]
-pub struct Lint {
-    /// the page; standard input without it, or for -
-    #[argh(positional, arg_name = "FILE")]
-    pub file: Option<PathBuf>,
-}
-
-/// Writes several pages to standard output as one.
-#[derive(FromArgs, Debug, PartialEq)]
-#[argh(subcommand, name = "merge", help_triggers("--help", "-h", "help"))]
-pub struct Merge {
-    /// a name and where its page is: node=http://127.0.0.1:9100/metrics, cron=cron.prom, x=- (standard
-    /// input)
-    #[argh(positional, arg_name = "NAME=FILE_OR_URL")]
-    pub pages: Vec<NamedPage>,
-
-    /// the label that tells each sample's source (default exporter_name), or none
-    #[argh(option, arg_name = "NAME", default = "Label(Some(DEFAULT_LABEL.into()))")]
-    pub label: Label,
-
-    /// when a sample has such a label: rename (default), override or keep
-    #[argh(option, arg_name = "HOW", default = "OnConflict::default()")]
-    pub on_conflict: OnConflict,
-}
-
-impl Merge {
-    /// A name that two pages have.
-    fn repeated(&self) -> Option<&str> {
-        let names = || self.pages.iter().map(|page| &*page.name);
-        names()
-            .enumerate()
-            .find(|(at, name)| names().take(*at).any(|other| other == *name))
-            .map(|(_, name)| name)
-    }
-}
-
-/// A label's name, or `none`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Label(pub Option<Box<str>>);
-
-impl FromStr for Label {
-    type Err = BadValue;
-
-    fn from_str(text: &str) -> Result<Self, BadValue> {
-        if text == "none" {
-            return Ok(Self(None));
-        }
-        config::label_name(text).map(|()| Self(Some(text.into())))
-    }
-}
-
-/// `NAME=FILE_OR_URL`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedPage {
-    /// The value of the merge's label.
-    pub name: Box<str>,
-    /// Where the page is.
-    pub place: Place,
-}
-
-/// Where a page is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// `-`.
-    StandardInput,
-    /// A file.
-    File(PathBuf),
-    /// `http://…` or `unix://…`.
-    Url(Box<str>),
-}
-
-impl FromStr for NamedPage {
-    type Err = BadValue;
-
-    fn from_str(text: &str) -> Result<Self, BadValue> {
-        let named = text.split_once('=').filter(|(_, place)| !place.is_empty());
-        let (name, place) = named.ok_or_else(|| BadValue::new("is not NAME=FILE_OR_URL"))?;
-        config::source_name(name)
-            .map_err(|rule| BadValue::new(format!("has a name that {rule}")))?;
-        let place = match place {
-            "-" => Place::StandardInput,
-            url if ["http://", "https://", "unix://"].iter().any(|s| url.starts_with(s)) => {
-                let judged = Target::parse(url).map_err(|error| error.rule());
-                judged.map_err(|rule| BadValue::new(rule.to_string()))?;
-                Place::Url(url.into())
-            }
-            file => Place::File(file.into()),
-        };
-        Ok(Self { name: name.into(), place })
-    }
 }
 
 /// A level of the log, by its name.
@@ -265,14 +183,10 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, Early
     })?;
     match typed {
         Typed { version: true, .. } => Err(Early::Answer(VERSION.to_owned())),
-        Typed { command: Some(Command::Merge(merge)), .. } if merge.pages.is_empty() => {
-            Err(usage(&words, "NAME=FILE_OR_URL is missing"))
-        }
-        Typed { command: Some(Command::Merge(merge)), .. } if merge.repeated().is_some() => {
-            let name = merge.repeated().unwrap_or_default();
-            Err(usage(&words, format_args!("\"{name}\" names two pages")))
-        }
-        Typed { command: Some(command), .. } => Ok(command),
+        Typed { command: Some(command), .. } => match command.fault() {
+            Some(fault) => Err(usage(&words, fault)),
+            None => Ok(command),
+        },
         Typed { command: None, .. } => Err(Early::Usage(help())),
     }
 }

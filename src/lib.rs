@@ -15,6 +15,7 @@ pub mod command;
 pub mod config;
 pub mod exposition;
 pub mod http;
+pub mod json;
 pub mod limits;
 pub mod memory;
 pub mod outlet;

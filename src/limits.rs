@@ -297,3 +297,9 @@ pub const FAILURE_TEXT: usize = 512;
 
 /// Bytes of a source's place that the status page shows.
 pub const STATUS_PLACE: usize = 256;
+
+/// Objects and arrays within each other that a JSON document may have.
+pub const JSON_DEPTH: usize = 256;
+
+/// Bytes of a name or number in JSON; of a longer one it is only known that it was there.
+pub const JSON_SCRATCH: usize = 256;

@@ -27,8 +27,10 @@ use crate::http::table::{ConnectionTable, ServerLimits};
 use crate::limits::{BEHIND_HEAD, DRAIN, HEAD, MIN_TAKE_RATE, SLOW_READER};
 use crate::memory::Pool;
 use crate::outlet::{Body, Buffer, Program, Server};
+#[cfg(feature = "local")]
+use crate::source::Children;
 use crate::source::discover::discover;
-use crate::source::{Children, Engine, Source, State};
+use crate::source::{Engine, Source, State};
 use crate::telemetry::log::Chain;
 use crate::telemetry::metrics::Metrics;
 
@@ -143,6 +145,7 @@ pub fn engine(limits: &config::Limits) -> Rc<Engine> {
     let pool = Pool::new(limits.memory.saturating_sub(buffers.min(limits.memory / 8)), limits.kept);
     let executor = Rc::new(LocalExecutor::new());
     Rc::new(Engine {
+        #[cfg(feature = "local")]
         children: Children::new(Rc::clone(&executor)),
         executor,
         reserve: pool.reserve(),
@@ -333,6 +336,7 @@ impl Runtime {
         };
         smol::future::or(self.connections.emptied(), late).await;
         self.connections.close_all();
+        #[cfg(feature = "local")]
         self.engine.children.end().await;
     }
 

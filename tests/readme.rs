@@ -15,6 +15,7 @@ use fanin::telemetry::metrics::{FileTime, Metrics, Now, Scrape, SourceStats};
 const README: &str = include_str!("../README.md");
 
 /// The source files whose names the README repeats.
+const MANIFEST: &str = include_str!("../Cargo.toml");
 const KEYS: &str = include_str!("../src/config/file.rs");
 const ERRORS: &str = include_str!("../src/source/error.rs");
 const PORTS: &str = include_str!("../src/source/discover.rs");
@@ -165,9 +166,21 @@ fn every_own_metric_is_in_the_table_with_its_type_and_no_other() {
 #[test]
 fn every_reason_is_in_the_table() {
     let (_, function) = ERRORS.split_once("fn reason").unwrap();
-    let reasons = quoted(&function[..function.find("\n    }\n").unwrap()]);
+    let lines = function[..function.find("\n    }\n").unwrap()].lines();
+    let reasons = lines.filter(|line| !line.contains("#[cfg(")).flat_map(quoted).collect();
     let (_, table) = section("## Own metrics").split_once(REASONS).unwrap();
     assert_eq!(code_cells(table), reasons);
+}
+
+#[test]
+fn every_part_is_in_the_table_and_no_other() {
+    let (_, features) = MANIFEST.split_once("\n[features]\n").unwrap();
+    let (features, _) = features.split_once("\n[").unwrap();
+    let lines = features.lines().filter(|line| !line.starts_with('#'));
+    let names: BTreeSet<&str> = lines.filter_map(|line| Some(line.split_once(" = ")?.0)).collect();
+    let mut told = code_cells(section("## Parts"));
+    assert!(told.insert("default"));
+    assert_eq!(told, names);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is typed, and what becomes of it.
 
 use super::*;
+use crate::config::OnConflict;
 
 fn typed(line: &str) -> Result<Command, Early> {
     parse(line.split_whitespace().map(OsString::from))

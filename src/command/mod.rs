@@ -1,8 +1,11 @@
 //! The commands: what was typed, done.
 
 mod check;
+#[cfg(feature = "tools")]
 mod init;
+#[cfg(feature = "tools")]
 mod lint;
+#[cfg(feature = "tools")]
 mod merge;
 mod serve;
 
@@ -19,9 +22,12 @@ const USED_WRONGLY: u8 = 2;
 pub fn run(command: Command) -> ExitCode {
     match command {
         Command::Serve(serve) => serve::run(serve),
+        #[cfg(feature = "tools")]
         Command::Init(_) => init::run(),
         Command::Check(check) => check::run(&check),
+        #[cfg(feature = "tools")]
         Command::Lint(lint) => lint::run(&lint),
+        #[cfg(feature = "tools")]
         Command::Merge(merge) => merge::run(merge),
     }
 }

@@ -1,30 +1,35 @@
 //! What the file says: its keys and the shape of their values, nothing judged yet.
 //!
-//! `keys!` names, for each map of the file, the keys that are built and, after `later:`, those that
-//! the design has and this version refuses.
+//! `keys!` names, for each map of the file, the keys that are built, those of them that a cargo feature
+//! brings and, after `later:`, those that the design has and this version refuses.
 
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess};
 
-use super::shape::{Keys, KeysVisitor, Named, OneOrMany, Shapes, ShapesVisitor, Text};
+use super::shape::{Keys, KeysVisitor, LeftOut, Named, OneOrMany, Shapes, ShapesVisitor, Text};
 
 /// A map with known keys, each of which may be absent.
 macro_rules! keys {
     (
         $(#[$doc:meta])*
-        $name:ident, $what:literal { $($(#[$key_doc:meta])* $key:ident: $kind:ty,)* }
+        $name:ident, $what:literal {
+            $($(#[cfg(feature = $feature:literal)])? $key:ident: $kind:ty,)*
+        }
         later: [$($later:literal),*]
     ) => {
         $(#[$doc])*
         #[derive(Debug, Default)]
         pub(super) struct $name {
-            $($(#[$key_doc])* pub(super) $key: Option<$kind>,)*
+            $($(#[cfg(feature = $feature)])? pub(super) $key: Option<$kind>,)*
         }
 
         impl Keys for $name {
             const WHAT: &'static str = $what;
-            const BUILT: &'static [&'static str] = &[$(stringify!($key)),*];
+            const BUILT: &'static [&'static str] =
+                &[$($(#[cfg(feature = $feature)])? stringify!($key)),*];
+            const LEFT_OUT: &'static [LeftOut] =
+                &[$($(#[cfg(not(feature = $feature))] LeftOut { key: stringify!($key), feature: $feature },)?)*];
             const LATER: &'static [&'static str] = &[$($later),*];
 
             fn take<'de, A>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>
@@ -32,7 +37,10 @@ macro_rules! keys {
                 A: MapAccess<'de>,
             {
                 match key {
-                    $(stringify!($key) => self.$key = Some(map.next_value()?),)*
+                    $(
+                        $(#[cfg(feature = $feature)])?
+                        stringify!($key) => self.$key = Some(map.next_value()?),
+                    )*
                     _ => return Err(A::Error::custom(key)),
                 }
                 Ok(())
@@ -114,7 +122,9 @@ keys! {
     /// One of `sources`.
     SourceFile, "a source" {
         http: HttpFile,
+        #[cfg(feature = "local")]
         file: FileKeys,
+        #[cfg(feature = "local")]
         exec: ExecFile,
         timeout: Text,
         labels: Named<Text>,
@@ -139,6 +149,7 @@ keys! {
     later: ["tls"]
 }
 
+#[cfg(feature = "local")]
 keys! {
     /// Which files are read.
     FileKeys, "a file source" {
@@ -147,6 +158,7 @@ keys! {
     later: []
 }
 
+#[cfg(feature = "local")]
 keys! {
     /// What is run, and how.
     ExecFile, "an exec source" {

@@ -18,8 +18,10 @@
 mod address;
 mod at;
 mod build;
+#[cfg(feature = "local")]
 mod command;
 mod error;
+#[cfg(feature = "tools")]
 mod example;
 mod file;
 mod folder;
@@ -27,6 +29,7 @@ mod locate;
 mod near;
 mod network;
 mod outlet;
+#[cfg(feature = "local")]
 mod pattern;
 mod plan;
 mod route;
@@ -41,14 +44,18 @@ use std::path::Path;
 
 pub use self::address::{BadAddress, Listen};
 pub use self::error::ConfigError;
+#[cfg(feature = "tools")]
 pub use self::example::example;
 pub(crate) use self::near::did_you_mean;
 pub use self::network::Network;
+#[cfg(feature = "local")]
 pub use self::pattern::{NamePattern, PathPattern, Segment};
 pub use self::plan::{
-    DEFAULT_LABEL, Every, Exec, File, Found, Http, Kind, Limits, ManyServers, Member, Merge,
-    OnConflict, OnMalformed, Outlet, Plan, Proxy, Redirects, Route, Server, Source,
+    DEFAULT_LABEL, Every, Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict,
+    OnMalformed, Outlet, Plan, Proxy, Redirects, Route, Server, Source,
 };
+#[cfg(feature = "local")]
+pub use self::plan::{Exec, File};
 pub use self::route::RoutePath;
 pub use self::secret::Secret;
 pub use self::value::{BadValue, label_name, source_name};

@@ -4,11 +4,13 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+#[cfg(feature = "local")]
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::Listen;
 use super::network::Network;
+#[cfg(feature = "local")]
 use super::pattern::PathPattern;
 use super::route::RoutePath;
 use super::secret::Secret;
@@ -180,12 +182,29 @@ pub enum Kind {
     /// An exporter that is asked over HTTP.
     Http(Http),
     /// Files that something else writes.
+    #[cfg(feature = "local")]
     File(File),
     /// A command whose standard output is the page.
+    #[cfg(feature = "local")]
     Exec(Exec),
 }
 
+impl Kind {
+    /// The key that the configuration has for it.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            #[cfg(feature = "local")]
+            Self::File(_) => "file",
+            #[cfg(feature = "local")]
+            Self::Exec(_) => "exec",
+        }
+    }
+}
+
 /// Which files are read.
+#[cfg(feature = "local")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
     /// One path, or all that fit.
@@ -195,6 +214,7 @@ pub struct File {
 }
 
 /// A command and what it is started with.
+#[cfg(feature = "local")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exec {
     /// An absolute path, or a name that is looked for in `PATH`.

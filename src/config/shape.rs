@@ -112,11 +112,21 @@ pub(super) trait Keys: Default {
     const WHAT: &'static str;
     /// The keys it may have.
     const BUILT: &'static [&'static str];
+    /// Keys that it would have with further cargo features.
+    const LEFT_OUT: &'static [LeftOut];
     /// Keys that are known and refused.
     const LATER: &'static [&'static str];
 
     /// Reads the value of `key`, one of [`Keys::BUILT`].
     fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>;
+}
+
+/// A key that this program was built without.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LeftOut {
+    pub(super) key: &'static str,
+    /// The cargo feature that brings it.
+    pub(super) feature: &'static str,
 }
 
 /// Reads a [`Keys`] map.
@@ -132,9 +142,7 @@ impl<'de, T: Keys> Visitor<'de> for KeysVisitor<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
         let mut value = T::default();
         let mut seen = Vec::new();
-        while let Some(key) =
-            map.next_key_seed(KnownKey { built: T::BUILT, later: T::LATER, seen: &seen })?
-        {
+        while let Some(key) = map.next_key_seed(KnownKey::of::<T>(&seen))? {
             seen.push(key);
             value.take(key, &mut map)?;
         }
@@ -145,6 +153,7 @@ impl<'de, T: Keys> Visitor<'de> for KeysVisitor<T> {
 /// Reads a key and refuses it unless it is known, built and new.
 struct KnownKey<'a> {
     built: &'static [&'static str],
+    left_out: &'static [LeftOut],
     later: &'static [&'static str],
     seen: &'a [&'static str],
 }
@@ -175,10 +184,19 @@ impl Visitor<'_> for KnownKey<'_> {
     }
 }
 
-impl KnownKey<'_> {
+impl<'a> KnownKey<'a> {
+    /// A key of `T`, `seen` being those before it.
+    const fn of<T: Keys>(seen: &'a [&'static str]) -> Self {
+        Self { built: T::BUILT, left_out: T::LEFT_OUT, later: T::LATER, seen }
+    }
+
     fn refuse<E: Error>(&self, key: &str) -> E {
         if self.later.contains(&key) {
             return key_error(key, "is not built yet");
+        }
+        if let Some(LeftOut { feature, .. }) = self.left_out.iter().find(|left| left.key == key) {
+            let rule = format_args!("needs a fanin that is built with the feature {feature}");
+            return key_error(key, rule);
         }
         let known = self.built.iter().chain(self.later).copied();
         let hint = DidYouMean(nearest(key, known));

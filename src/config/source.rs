@@ -6,11 +6,17 @@ use std::path::Path;
 
 use super::at::At;
 use super::build::{Context, at_most, scrape_time, some_time};
+#[cfg(feature = "local")]
 use super::command;
 use super::error::Fault;
-use super::file::{AuthFile, BasicFile, FileKeys, HttpFile, SourceFile};
+#[cfg(feature = "local")]
+use super::file::FileKeys;
+use super::file::{AuthFile, BasicFile, HttpFile, SourceFile};
+#[cfg(feature = "local")]
 use super::pattern::PathPattern;
-use super::plan::{Every, File, Http, Kind, Limits, OnMalformed, Redirects, Source};
+#[cfg(feature = "local")]
+use super::plan::File;
+use super::plan::{Every, Http, Kind, Limits, OnMalformed, Redirects, Source};
 use super::secret::Secret;
 use super::shape::{Named, Text};
 use super::value::{self, BadValue};
@@ -61,7 +67,7 @@ pub(super) fn source(
     let kind = kind(at, file, context)?;
     let cache = context.value(&at.key("cache"), file.cache.as_ref(), value::duration)?;
     let cache = cache.filter(|cache| !cache.is_zero());
-    let every = every(at, file, limits, context)?;
+    let every = every(at, (file, &kind), limits, context)?;
     if every.is_some() && cache.is_some() {
         return Err(Fault::rule(at, "cache and every exclude each other: every keeps its page"));
     }
@@ -108,20 +114,21 @@ fn on_malformed(text: &str) -> Result<OnMalformed, BadValue> {
 /// `sources.NAME.every`, with the `max_age` and the `timeout` that belong to it.
 fn every(
     at: &At<'_>,
-    file: &SourceFile,
+    (file, kind): (&SourceFile, &Kind),
     limits: &Limits,
     context: &Context<'_>,
 ) -> Result<Option<Every>, Fault> {
+    let is_file = kind.key() == "file";
     let key = at.key("every");
     let period = context.value(&key, file.every.as_ref(), some_time)?;
     let max_age_key = at.key("max_age");
     let Some(period) = period else {
-        return match (&file.max_age, &file.file) {
-            (Some(_), None) => Err(misplaced(at, "max_age", "needs every, or the kind file")),
+        return match &file.max_age {
+            Some(_) if !is_file => Err(misplaced(at, "max_age", "needs every, or the kind file")),
             _ => Ok(None),
         };
     };
-    if file.file.is_some() {
+    if is_file {
         return Err(misplaced(at, "every", "is not for sources of the kind file"));
     }
     let max_age = context.value(&max_age_key, file.max_age.as_ref(), |text| {
@@ -139,28 +146,34 @@ fn every(
 
 /// The one kind of a source.
 fn kind(at: &At<'_>, file: &SourceFile, context: &Context<'_>) -> Result<Kind, Fault> {
-    let kinds = [
-        ("http", file.http.is_some()),
-        ("file", file.file.is_some()),
-        ("exec", file.exec.is_some()),
-    ];
-    let mut named = kinds.iter().filter(|(_, is_there)| *is_there);
-    if let (Some((one, _)), Some((other, _))) = (named.next(), named.next()) {
-        return Err(Fault::rule(at, format_args!("{one} and {other} exclude each other")));
+    let mut found: Option<(&str, Kind)> = None;
+    let mut take = |key, judge: &dyn Fn(&At<'_>) -> Result<Kind, Fault>| {
+        if let Some((other, _)) = &found {
+            return Err(Fault::rule(at, format_args!("{other} and {key} exclude each other")));
+        }
+        found = Some((key, judge(&at.key(key))?));
+        Ok(())
+    };
+    if let Some(http) = &file.http {
+        take("http", &|at| self::http(at, http, context).map(Kind::Http))?;
     }
-    match (&file.http, &file.file, &file.exec) {
-        (Some(http), ..) => Ok(Kind::Http(self::http(&at.key("http"), http, context)?)),
-        (_, Some(keys), _) => {
-            let path = path(&at.key("file"), keys, context)?;
+    #[cfg(feature = "local")]
+    if let Some(keys) = &file.file {
+        take("file", &|key| {
+            let path = path(key, keys, context)?;
             let max_age = context.value(&at.key("max_age"), file.max_age.as_ref(), some_time)?;
             Ok(Kind::File(File { path, max_age }))
-        }
-        (.., Some(exec)) => Ok(Kind::Exec(command::exec(&at.key("exec"), exec, context)?)),
-        (None, None, None) => Err(Fault::rule(at, "a kind such as http is missing")),
+        })?;
     }
+    #[cfg(feature = "local")]
+    if let Some(exec) = &file.exec {
+        take("exec", &|at| command::exec(at, exec, context).map(Kind::Exec))?;
+    }
+    found.map(|(_, kind)| kind).ok_or_else(|| Fault::rule(at, "a kind such as http is missing"))
 }
 
 /// `sources.NAME.file.path`; a relative one starts at the file's folder.
+#[cfg(feature = "local")]
 fn path(at: &At<'_>, file: &FileKeys, context: &Context<'_>) -> Result<PathPattern, Fault> {
     let at = at.key("path");
     let read = |text: &str| PathPattern::new(text, context.folder());

@@ -21,6 +21,7 @@ mod label;
 mod lexer;
 mod line;
 mod lines;
+#[cfg(feature = "tools")]
 pub mod lint;
 mod merge;
 mod number;

@@ -4,6 +4,7 @@
 //! A number that is out of range is refused as well: Prometheus fails the whole scrape on `1e400`.
 
 /// Why a text is not a number.
+#[cfg_attr(not(feature = "tools"), expect(unreachable_pub, reason = "lint tells it"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadNumber {
     /// There is nothing where the number should be.

@@ -132,6 +132,12 @@ pub(crate) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
+/// Whether the content coding `coding` is gzip, by either of its names.
+#[must_use]
+pub fn is_gzip(coding: &str) -> bool {
+    coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,6 +28,7 @@ pub mod drive;
 pub mod fault;
 pub mod fetch;
 pub mod fields;
+#[cfg(feature = "gzip")]
 pub mod gzip;
 pub mod head;
 pub mod incoming;

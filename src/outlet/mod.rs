@@ -6,6 +6,7 @@ mod negotiate;
 mod packing;
 mod proxy;
 mod reply;
+#[cfg(feature = "status")]
 mod status;
 
 use std::rc::Rc;
@@ -47,8 +48,10 @@ struct Route {
     name: Rc<str>,
     outlet: Outlet,
     /// The sources it reaches.
+    #[cfg(feature = "status")]
     sources: Vec<Rc<Source>>,
     /// Whether it has fanin's own metrics too.
+    #[cfg(feature = "status")]
     own: bool,
 }
 
@@ -63,6 +66,7 @@ enum Outlet {
 enum Asked<'a> {
     Outlet(&'a Outlet),
     Own,
+    #[cfg(feature = "status")]
     Status,
     Healthy,
     Ready,
@@ -101,7 +105,6 @@ impl Server {
                     config::Member::Source(number) => sources.get(number).cloned(),
                 };
                 let of_route: Vec<_> = members.iter().filter_map(source).collect();
-                let own = members.contains(&config::Member::Own);
                 let outlet = match outlet {
                     config::Outlet::Merge(merge) => {
                         Outlet::Merge(Rc::new(MergeOutlet::new(merge, own_labels, sources)))
@@ -119,8 +122,10 @@ impl Server {
                     path: route.path.clone(),
                     name: route.path.as_str().into(),
                     outlet,
+                    #[cfg(feature = "status")]
                     sources: of_route,
-                    own,
+                    #[cfg(feature = "status")]
+                    own: members.contains(&config::Member::Own),
                 });
             }
         }
@@ -176,6 +181,7 @@ impl Server {
             "/-/ready" => Asked::Ready,
             "/-/reload" => Asked::Reload,
             "/metrics" if self.status => Asked::Own,
+            #[cfg(feature = "status")]
             "/" if self.status => Asked::Status,
             _ => return ("other".into(), None),
         };
@@ -213,6 +219,7 @@ impl Server {
                 }
             }
             Asked::Own => self.own(engine),
+            #[cfg(feature = "status")]
             Asked::Status => status::page(self, engine, request.head.fields()).await,
             Asked::Healthy => Ok(Reply::new(200, TEXT, Body::text("healthy\n"))),
             Asked::Ready if program.is_ready() => Ok(Reply::new(200, TEXT, Body::text("ready\n"))),

@@ -1,7 +1,7 @@
 //! What the scraper, or the browser, can read.
 
 use crate::exposition::Names;
-use crate::http::gzip::is_gzip;
+use crate::http::fields::is_gzip;
 
 /// How names that need quotes leave, by the request's Accept: in quotes only where it says
 /// `escaping=allow-utf-8`; an older Prometheus refuses a whole page for one of them.
@@ -51,12 +51,14 @@ pub(super) fn accepts_gzip(accept_encoding: &str) -> bool {
 /// RFC 9110, section 12.5.1: of the ranges that fit a type, the most specific one counts. A range
 /// whose weight is none is passed over.
 #[must_use]
+#[cfg(feature = "status")]
 pub(super) fn prefers_json(accept: &[&str]) -> bool {
     let ranges = || accept.iter().flat_map(|field| field.split(','));
     weight(ranges(), "application", "json") > weight(ranges(), "text", "html")
 }
 
 /// How much a type is wanted, in thousandths.
+#[cfg(feature = "status")]
 fn weight<'a>(ranges: impl Iterator<Item = &'a str>, kind: &str, sub: &str) -> u16 {
     let mut best = (0, 0);
     for range in ranges {

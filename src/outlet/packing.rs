@@ -5,11 +5,16 @@
 
 use std::rc::Rc;
 
+#[cfg(feature = "gzip")]
 use crate::http::gzip::Deflater;
+#[cfg(feature = "gzip")]
 use crate::limits::{DEFLATER_BLOCKS, PACKERS};
-use crate::memory::{Block, Budget, Lease};
+use crate::memory::Budget;
+#[cfg(feature = "gzip")]
+use crate::memory::{Block, Lease};
 
 /// Packs one page.
+#[cfg(feature = "gzip")]
 pub(super) struct Packing {
     deflater: Box<Deflater>,
     input: Block,
@@ -21,6 +26,7 @@ pub(super) struct Packing {
     _seat: Rc<()>,
 }
 
+#[cfg(feature = "gzip")]
 impl Packing {
     /// One of the few that may be under way, paid for by `budget`; `seats` is what all of them hold
     /// on to. `None` where there is no room.
@@ -58,7 +64,26 @@ impl Packing {
     }
 }
 
-#[cfg(test)]
+/// What there is none of.
+#[cfg(not(feature = "gzip"))]
+pub(super) enum Packing {}
+
+#[cfg(not(feature = "gzip"))]
+impl Packing {
+    pub(super) fn new(_: &Rc<()>, _: &Budget) -> Option<Self> {
+        None
+    }
+
+    pub(super) fn step(&mut self, _: &mut [u8], _: impl FnOnce(&mut [u8]) -> usize) -> usize {
+        match *self {}
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        match *self {}
+    }
+}
+
+#[cfg(all(test, feature = "gzip"))]
 mod tests {
     use super::*;
     use crate::limits::BLOCK;

@@ -3,35 +3,10 @@
 use smol::future::yield_now;
 
 use super::ScrapeError;
-use crate::http::gzip::{Inflater, is_gzip};
+use super::inflating::Inflating;
+use crate::http::fields::is_gzip;
 use crate::http::response::Response;
-use crate::limits::INFLATER_BLOCKS;
-use crate::memory::{Block, Budget, Full, Lease};
-
-/// Inflates, and pays for what that takes.
-pub(super) struct Inflating {
-    inflater: Inflater,
-    _lease: Lease,
-}
-
-impl Inflating {
-    pub(super) fn new(budget: &Budget) -> Result<Self, Full> {
-        let lease = budget.leases(INFLATER_BLOCKS)?;
-        Ok(Self { inflater: Inflater::new(), _lease: lease })
-    }
-
-    /// Inflates from the front of `input` to the front of `out`; returns how much of each was used.
-    /// `ended` tells that nothing comes behind `input`.
-    pub(super) fn decode(
-        &mut self,
-        input: &[u8],
-        ended: bool,
-        out: &mut [u8],
-    ) -> Result<(usize, usize), ScrapeError> {
-        let progress = self.inflater.decode(input, ended, out).map_err(ScrapeError::Gzip)?;
-        Ok((progress.used, progress.made))
-    }
-}
+use crate::memory::{Block, Budget};
 
 /// A body, read as it was meant.
 pub(super) struct Body {

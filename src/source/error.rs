@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::exposition::IndexError;
 use crate::http::fetch::{Brief, FetchError};
+#[cfg(feature = "gzip")]
 use crate::http::gzip::GzipFault;
 use crate::limits::{FILE_READS, FILES};
 use crate::memory::{Full, PageError};
@@ -25,6 +26,7 @@ pub enum ScrapeError {
     /// Its page is in a content coding that is not understood.
     Encoding(Box<str>),
     /// Its page cannot be inflated.
+    #[cfg(feature = "gzip")]
     Gzip(GzipFault),
     /// Its page is too long, or a line of it.
     Page(PageError),
@@ -150,7 +152,9 @@ impl ScrapeError {
             },
             Self::Timeout(_) => "timeout",
             Self::Status(_) => "status",
-            Self::Encoding(_) | Self::Gzip(_) => "encoding",
+            Self::Encoding(_) => "encoding",
+            #[cfg(feature = "gzip")]
+            Self::Gzip(_) => "encoding",
             Self::Page(PageError::TooLarge(_)) => "too_large",
             Self::Page(PageError::LineTooLong) => "line_too_long",
             Self::Index(IndexError::Malformed { .. }) => "malformed",
@@ -170,6 +174,7 @@ impl ScrapeError {
 impl ScrapeError {
     /// The same in this file. Where there was no memory, no file is to blame.
     #[must_use]
+    #[cfg(feature = "local")]
     pub(super) fn in_file(self, name: FileName) -> Self {
         match self {
             Self::Memory => Self::Memory,
@@ -195,6 +200,7 @@ impl fmt::Display for ScrapeError {
             }
             Self::Status(status) => write!(f, "answered {status} instead of 200"),
             Self::Encoding(coding) => write!(f, "content coding {coding:?} is not understood"),
+            #[cfg(feature = "gzip")]
             Self::Gzip(fault) => fault.fmt(f),
             Self::Page(error) => error.fmt(f),
             Self::Index(error) => error.fmt(f),

@@ -9,7 +9,9 @@ use smol::future::yield_now;
 use super::body::Body;
 use super::{ScrapeError, Source};
 use crate::config::OnMalformed;
-use crate::exposition::{Checker, Format, IndexError, Indexer, Page, Scrubber, Watch};
+use crate::exposition::{Checker, Format, IndexError, Indexer, Scrubber};
+#[cfg(feature = "local")]
+use crate::exposition::{Page, Watch};
 use crate::memory::{Block, Budget, PageWriter, Text};
 
 /// What looks at the lines of a page.
@@ -109,6 +111,7 @@ pub(super) struct Losses {
 }
 
 /// Indexes a page that was received whole. Its format is OpenMetrics if its last line says so.
+#[cfg(feature = "local")]
 pub(super) async fn index(
     mut text: Text,
     (source, watch): (&Source, &Watch),

@@ -27,7 +27,7 @@ impl Source {
     #[must_use]
     pub fn expects(&self, params: &Params) -> (usize, bool) {
         // A run may be over by the time that blocks are granted, and the next one is not repeated.
-        let shares = !matches!(self.kind, Kind::Exec(_)) || self.every.is_some();
+        let shares = self.every.is_some() || self.kind() != "exec";
         let under_way = shares && self.state.flights.under_way(params).is_some();
         if under_way || self.at_hand(params).is_some() { (0, false) } else { self.needs() }
     }

@@ -8,16 +8,20 @@
 mod body;
 pub mod discover;
 mod error;
+#[cfg(feature = "local")]
 mod exec;
+#[cfg(feature = "local")]
 mod file;
 pub mod flight;
 mod http;
+mod inflating;
 mod intake;
 mod keep;
 mod own;
 mod params;
 mod pass;
 mod schedule;
+#[cfg(feature = "local")]
 mod turns;
 
 use std::cell::{Cell, RefCell};
@@ -28,6 +32,7 @@ use std::time::{Duration, Instant};
 use smol::{LocalExecutor, Task, Timer};
 
 pub use self::error::{ExecFault, FileFault, FileName, ScrapeError};
+#[cfg(feature = "local")]
 pub use self::exec::Children;
 use self::flight::Flights;
 use self::intake::Losses;
@@ -35,6 +40,7 @@ use self::keep::Fetched;
 pub use self::own::{own_page, own_text};
 pub use self::params::Params;
 pub use self::pass::{Passed, Stream, Terms, Told};
+#[cfg(feature = "local")]
 use self::turns::Turns;
 use crate::config;
 use crate::exposition::{Page, Watch};
@@ -55,6 +61,7 @@ pub struct Engine {
     /// Connections to exporters.
     pub client: Client,
     /// Commands that run.
+    #[cfg(feature = "local")]
     pub children: Rc<Children>,
     /// What is counted.
     pub metrics: Metrics,
@@ -88,7 +95,9 @@ const ARGS: &str = "args";
 /// How a source is reached.
 enum Kind {
     Http(http::Http),
+    #[cfg(feature = "local")]
     File(file::File),
+    #[cfg(feature = "local")]
     Exec(exec::Exec),
 }
 
@@ -106,8 +115,10 @@ pub struct State {
     /// Ends the time of the kept page.
     expiry: RefCell<Option<Task<()>>>,
     /// Who reads its FIFO, and who runs its command.
+    #[cfg(feature = "local")]
     turns: Rc<Turns>,
     /// What its command says beside its output.
+    #[cfg(feature = "local")]
     complaints: exec::Throttle,
     /// Its last fetch took what cannot be had a second time.
     consumed: Cell<bool>,
@@ -140,7 +151,9 @@ impl Source {
         let watch = Watch::new(plan.label_names.iter().map(AsRef::as_ref));
         let kind = match &plan.kind {
             config::Kind::Http(plan) => Kind::Http(http::Http::new(plan)?),
+            #[cfg(feature = "local")]
             config::Kind::File(plan) => Kind::File(file::File::new(plan)),
+            #[cfg(feature = "local")]
             config::Kind::Exec(plan) => Kind::Exec(exec::Exec::new(plan)),
         };
         Ok(Self {
@@ -186,7 +199,9 @@ impl Source {
     pub const fn kind(&self) -> &'static str {
         match &self.kind {
             Kind::Http(_) => "http",
+            #[cfg(feature = "local")]
             Kind::File(_) => "file",
+            #[cfg(feature = "local")]
             Kind::Exec(_) => "exec",
         }
     }
@@ -196,7 +211,9 @@ impl Source {
     pub fn place(&self) -> &dyn fmt::Display {
         match &self.kind {
             Kind::Http(http) => http.place(),
+            #[cfg(feature = "local")]
             Kind::File(file) => file.place(),
+            #[cfg(feature = "local")]
             Kind::Exec(exec) => exec.place(),
         }
     }
@@ -217,23 +234,31 @@ impl Source {
     pub fn heeded(&self, params: &Params) -> Params {
         match &self.kind {
             Kind::Http(_) => params.clone(),
+            #[cfg(feature = "local")]
             Kind::Exec(exec) if exec.takes_args() => params.only(ARGS),
-            Kind::File(_) | Kind::Exec(_) => Params::default(),
+            #[cfg(feature = "local")]
+            _ => Params::default(),
         }
     }
 
     /// Whether `params` hold arguments for a command that takes none.
     #[must_use]
     pub fn refuses(&self, params: &Params) -> bool {
-        let takes_none = matches!(&self.kind, Kind::Exec(exec) if !exec.takes_args());
+        let takes_none = match &self.kind {
+            #[cfg(feature = "local")]
+            Kind::Exec(exec) => !exec.takes_args(),
+            _ => false,
+        };
         takes_none && params.values(ARGS).next().is_some()
     }
 
     /// Blocks that a fetch is to be granted, and whether that is a guess.
     fn needs(&self) -> (usize, bool) {
         let known = match (&self.kind, self.state.expected.get()) {
+            #[cfg(feature = "local")]
             (Kind::File(file), 0) => file.expects(),
             // Few, or a slow command would hold up the first scrapes of others.
+            #[cfg(feature = "local")]
             (Kind::Exec(_), 0) => Some(FIRST_BLOCKS),
             (Kind::Http(_), 0) if self.state.has_failed() => Some(FIRST_BLOCKS),
             (Kind::Http(_), 0) => None,
@@ -297,7 +322,9 @@ impl Source {
                 Kind::Http(http) => {
                     Box::pin(http.fetch(self, engine, budget, (params, deadline))).await
                 }
+                #[cfg(feature = "local")]
                 Kind::File(file) => Box::pin(file.fetch(self, engine, budget)).await,
+                #[cfg(feature = "local")]
                 Kind::Exec(exec) => Box::pin(exec.fetch(self, engine, budget, params)).await,
             }
         };
@@ -343,6 +370,7 @@ impl Source {
     }
 
     /// What it remembers.
+    #[cfg(feature = "local")]
     const fn state(&self) -> &Rc<State> {
         &self.state
     }

@@ -14,14 +14,15 @@ use std::time::{Duration, Instant};
 
 use smol::future::yield_now;
 
-use super::body::{Body, Inflating};
+use super::body::Body;
 use super::http::announced;
+use super::inflating::Inflating;
 use super::intake::{Checking, receive};
 use super::{Engine, Kind, Params, ScrapeError, Seen, Source, admitted, settle, within};
 use crate::config::OnMalformed;
 use crate::exposition::{Checker, Format, Names, OPENMETRICS, media_type};
 use crate::http::alarm::Alarm;
-use crate::http::gzip::is_gzip;
+use crate::http::fields::is_gzip;
 use crate::http::response::Response;
 use crate::limits::{FIRST_BLOCKS, INFLATER_BLOCKS};
 use crate::memory::{Block, Budget, PageError, PageWriter, Text, Want, blocks_for};
@@ -113,7 +114,9 @@ impl Source {
             return Terms { params, accept: accept.into(), gzip };
         }
         let keeps_lines = self.on_malformed == OnMalformed::Refuse;
-        Terms { params, accept: without_protobuf(accept).into(), gzip: gzip && keeps_lines }
+        // What cannot be read is not asked for.
+        let gzip = gzip && keeps_lines && cfg!(feature = "gzip");
+        Terms { params, accept: without_protobuf(accept).into(), gzip }
     }
 
     /// Whether a page that is handed on is checked first.
@@ -207,8 +210,11 @@ impl Source {
         engine: &Engine,
         (terms, deadline): (&Terms, Instant),
     ) -> Result<Response, ScrapeError> {
-        let Kind::Http(http) = &self.kind else { return Err(ScrapeError::Status(501)) };
-        http.ask(engine, terms, deadline).await
+        match &self.kind {
+            Kind::Http(http) => http.ask(engine, terms, deadline).await,
+            #[cfg(feature = "local")]
+            _ => Err(ScrapeError::Status(501)),
+        }
     }
 
     /// A page as text, inflated if need be.
