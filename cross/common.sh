@@ -43,7 +43,7 @@ toolchain() {
     local crates=std,panic_abort features=optimize_for_size flags=() source folder
     zig_tools
     if [ "$1" = test ]; then
-        crates=std,panic_unwind,test features=panic-unwind,backtrace
+        crates=std,panic_unwind,test features=panic-unwind
     else
         # Nothing unwinds: without these tables a program is up to 80 KB smaller.
         flags=(-Cforce-unwind-tables=no)

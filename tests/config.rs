@@ -53,6 +53,29 @@ fn fault(text: &str) -> String {
     }
 }
 
+/// What packages bring works at once, at the port that the README tells.
+#[test]
+fn the_configurations_in_packages_load() {
+    for (name, host) in [("fanin.yaml", "127.0.0.1:"), ("container/fanin.yaml", ":")] {
+        let path = Path::new("cross/packaged").join(name);
+        let plan = load(&path).unwrap_or_else(|error| panic!("{error:#}"));
+        let listen = format!("listen: tcp://{host}{}\n", fanin::limits::DEFAULT_PORT);
+        assert!(fs::read_to_string(&path).unwrap().contains(&listen), "{name}: {listen}");
+        assert_eq!((plan.servers.len(), plan.sources.len()), (1, 0), "{name}");
+    }
+}
+
+/// What stands there as an example loads too, without its comment sign.
+#[test]
+fn the_examples_in_packages_load() {
+    let text = fs::read_to_string("cross/packaged/fanin.yaml").unwrap();
+    let (head, sources) = text.split_once("\nsources:\n").unwrap();
+    let examples = sources.lines().map_while(|line| line.strip_prefix("  # "));
+    let examples: String = examples.map(|line| format!("  {line}\n")).collect();
+    let plan = plan(&format!("{head}\nsources:\n{examples}"));
+    assert_eq!(plan.sources.len(), 3, "{examples}");
+}
+
 #[test]
 fn valid_files_load() {
     for path in corpus("valid") {

@@ -158,8 +158,49 @@ fn every_own_metric_is_in_the_table_with_its_type_and_no_other() {
     assert_eq!(told, have);
     // Elsewhere in the text too.
     let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    for word in README.split(|c| !letter(c)).filter(|word| word.starts_with("fanin_")) {
+    // Packages begin so too, followed by their version.
+    let metric = |word: &&str| {
+        word.strip_prefix("fanin_").is_some_and(|rest| !rest.starts_with(|c: char| c.is_numeric()))
+    };
+    for word in README.split(|c| !letter(c)).filter(metric) {
         assert!(have.iter().any(|(name, _)| *name == word), "{word}");
+    }
+}
+
+/// The packages that `cross/package TARGET` makes, as the target's own file names them.
+fn packages(target: &str) -> BTreeSet<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("targets").join(target);
+    let text = std::fs::read_to_string(file).unwrap_or_else(|fault| panic!("{target}: {fault}"));
+    let setting = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        line.unwrap_or_default().trim_matches('"').to_owned()
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let suffix = setting("debian_suffix");
+    let deb = format!("fanin_{version}-1{suffix}_{}.deb", setting("debian"));
+    let openwrt = setting("openwrt");
+    let ipk = openwrt.split(' ').map(|word| format!("fanin_{version}-r1_{word}.ipk"));
+    ipk.chain([deb]).collect()
+}
+
+#[test]
+fn the_packages_of_each_board_are_those_that_are_made() {
+    let mut told = BTreeSet::new();
+    for line in section("## On a board").lines() {
+        let cells: Vec<&str> =
+            line.split(" | `").map(|cell| cell.trim_matches(['`', '|', ' '])).collect();
+        let &[_, target, package] = &cells[..] else { continue };
+        if !package.starts_with("fanin_") {
+            continue;
+        }
+        assert!(packages(target).contains(package), "{line}");
+        told.insert(target);
+    }
+    let targets = ["aarch64", "armv5te", "armv6", "armv7", "mipsel", "riscv64", "x86_64"];
+    assert_eq!(told, BTreeSet::from(targets));
+    for name in ["TARGET.tar.gz", "TARGET.oci.tar", "aarch64.oci.tar"] {
+        let name = format!("fanin-{}-{name}", env!("CARGO_PKG_VERSION"));
+        assert!(README.contains(&name), "{name}");
     }
 }
 
