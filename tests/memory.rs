@@ -172,7 +172,8 @@ fn many_scrapes_do_not_grow() {
     let exporters = pages.map(Exporter::serving);
     let daemon = Setup::merging(&exporters.each_ref()).start();
     let idle = daemon.status("VmRSS");
-    let most = env::var("FANIN_IDLE_KIB").map_or(4 * 1024, |value| value.parse().expect("a number"));
+    let most =
+        env::var("FANIN_IDLE_KIB").map_or(4 * 1024, |value| value.parse().expect("a number"));
     assert!(cfg!(debug_assertions) || idle <= most, "{idle} KiB before the first scrape");
     let usual = if cfg!(debug_assertions) { 500 } else { 10_000 };
     let scrapes = env::var("FANIN_SCRAPES").map_or(usual, |value| value.parse().expect("a number"));
