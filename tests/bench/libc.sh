@@ -22,12 +22,7 @@ servers:
       /merge: {merge: {sources: [node, node_b, node_c], forward_params: true}}
       /files: {merge: {sources: file, forward_params: true}}
 sources:
-  node: {http: {url: "http://127.0.0.1:$files/node"}}
-  node_b: {http: {url: "http://127.0.0.1:$files/node"}}
-  node_c: {http: {url: "http://127.0.0.1:$files/node"}}
-  large: {http: {url: "http://127.0.0.1:$files/large"}}
-  node_unread: {http: {url: "http://127.0.0.1:$files/node"}, verify: false}
-  large_unread: {http: {url: "http://127.0.0.1:$files/large"}, verify: false}
+$(page_sources)
   file: {file: {path: "*.prom"}}
   command: {exec: {command: [cat, "$work/node.prom"]}}
 limits: {memory: 64MiB, body: 16MiB}

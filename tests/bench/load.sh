@@ -14,6 +14,18 @@ trap finish EXIT
 
 port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
+# fanin's sources for the pages at port $files, with the indentation of a configuration.
+page_sources() {
+    cat <<YAML
+  node: {http: {url: "http://127.0.0.1:$files/node"}}
+  node_b: {http: {url: "http://127.0.0.1:$files/node"}}
+  node_c: {http: {url: "http://127.0.0.1:$files/node"}}
+  large: {http: {url: "http://127.0.0.1:$files/large"}}
+  node_unread: {http: {url: "http://127.0.0.1:$files/node"}, verify: false}
+  large_unread: {http: {url: "http://127.0.0.1:$files/large"}, verify: false}
+YAML
+}
+
 mkdir -p "$work/pages"
 cp tests/pages/node_exporter.prom "$work/pages/node"
 # A page of the same kind and 5 MB: the real one again and again, each time with a label of its own.

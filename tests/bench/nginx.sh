@@ -29,12 +29,7 @@ servers:
       /proxy: {proxy: [node, large, node_unread, large_unread]}
       /merge: {merge: {sources: [node, node_b, node_c], forward_params: true}}
 sources:
-  node: {http: {url: "http://127.0.0.1:$files/node"}}
-  node_b: {http: {url: "http://127.0.0.1:$files/node"}}
-  node_c: {http: {url: "http://127.0.0.1:$files/node"}}
-  large: {http: {url: "http://127.0.0.1:$files/large"}}
-  node_unread: {http: {url: "http://127.0.0.1:$files/node"}, verify: false}
-  large_unread: {http: {url: "http://127.0.0.1:$files/large"}, verify: false}
+$(page_sources)
 limits: {memory: 64MiB, body: 16MiB}
 YAML
 serve fanin "$fanin"
