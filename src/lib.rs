@@ -15,6 +15,7 @@ pub mod command;
 pub mod config;
 pub mod exposition;
 pub mod http;
+#[cfg(feature = "klipper")]
 pub mod json;
 pub mod limits;
 pub mod memory;

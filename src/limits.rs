@@ -303,3 +303,16 @@ pub const JSON_DEPTH: usize = 256;
 
 /// Bytes of a name or number in JSON; of a longer one it is only known that it was there.
 pub const JSON_SCRATCH: usize = 256;
+
+/// Objects of one kind of a Klipper printer that are looked at, such as temperature sensors; a large
+/// printer has about 30.
+pub const KLIPPER_OBJECTS: usize = 1024;
+
+/// Values of one such object that are looked at: the lists of a unit with many gates are the longest.
+pub const KLIPPER_FIELDS: usize = 1024;
+
+/// Values of one printer that are looked at, all together; a large printer has about 1,000.
+pub const KLIPPER_FACTS: usize = 32 * 1024;
+
+/// Bytes of a text in a reply that are looked at: the longest path of a G-code file.
+pub const KLIPPER_TEXT: usize = 512;

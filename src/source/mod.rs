@@ -17,6 +17,8 @@ mod http;
 mod inflating;
 mod intake;
 mod keep;
+#[cfg(feature = "klipper")]
+pub mod klipper;
 mod own;
 mod params;
 mod pass;

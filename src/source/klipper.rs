@@ -1,0 +1,64 @@
+//! Klipper printers, asked through Moonraker.
+//!
+//! ```text
+//!   replies ──walk──> facts ──rows, special──> page
+//!     (JSON, as it streams in)   (what the table asks for)
+//! ```
+//!
+//! Which field becomes which metric is said in `table.rs` and below it. No reply is held whole.
+
+mod doc;
+mod facts;
+mod module;
+mod pattern;
+mod rows;
+mod special;
+mod table;
+mod walk;
+mod write;
+
+pub use self::doc::Doc;
+use self::facts::Facts;
+pub use self::module::{Module, Modules, NoModule};
+pub use self::walk::WalkError;
+use self::walk::Walker;
+use self::write::Writer;
+use crate::memory::{Budget, PageError, Text};
+
+/// What the replies of one printer say, and the page made of it.
+pub struct Sheet {
+    facts: Facts,
+    modules: Modules,
+    budget: Budget,
+}
+
+impl Sheet {
+    /// An empty one for these modules; `budget` pays for it.
+    #[must_use]
+    pub fn new(modules: Modules, budget: &Budget) -> Self {
+        Self { facts: Facts::new(budget), modules, budget: budget.clone() }
+    }
+
+    /// Reads a whole reply. Whether it had what it was asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`WalkError`]; what was read before it counts.
+    pub fn read(&mut self, doc: Doc, reply: &[u8]) -> Result<bool, WalkError> {
+        let mut walker = Walker::new(doc, self.modules);
+        walker.read(reply, &mut self.facts)?;
+        walker.finish()
+    }
+
+    /// The page, of at most `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`PageError`] where it is longer, or there is no memory for it.
+    pub fn page(&self, limit: usize) -> Result<Text, PageError> {
+        let mut out = Writer::new(&self.budget, limit);
+        rows::write(&self.facts, self.modules, &mut out);
+        special::write(&self.facts, self.modules, &mut out);
+        out.finish()
+    }
+}

@@ -1,0 +1,68 @@
+//! The replies that metrics are read from.
+
+/// One of Moonraker's replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "`path` says which each of them is")]
+pub enum Doc {
+    /// Asked for first, since it takes longest: Klipper answers four times a second.
+    Objects,
+    ServerInfo,
+    ProcStats,
+    SystemInfo,
+    JobQueue,
+    Devices,
+    Directory,
+    Totals,
+    Jobs,
+    SpoolStatus,
+    Spools,
+}
+
+impl Doc {
+    /// All of them, in the order in which they are asked for.
+    pub const ALL: [Self; 11] = [
+        Self::Objects,
+        Self::ServerInfo,
+        Self::ProcStats,
+        Self::SystemInfo,
+        Self::JobQueue,
+        Self::Devices,
+        Self::Directory,
+        Self::Totals,
+        Self::Jobs,
+        Self::SpoolStatus,
+        Self::Spools,
+    ];
+
+    /// Where it is asked for.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Objects => "/printer/objects/query",
+            Self::ServerInfo => "/server/info",
+            Self::ProcStats => "/machine/proc_stats",
+            Self::SystemInfo => "/machine/system_info",
+            Self::JobQueue => "/server/job_queue/status",
+            Self::Devices => "/machine/device_power/devices",
+            Self::Directory => "/server/files/directory?path=gcodes&extended=false",
+            Self::Totals => "/server/history/totals",
+            Self::Jobs => "/server/history/list?limit=1&start=0&since=1&order=desc",
+            Self::SpoolStatus => "/server/spoolman/status",
+            Self::Spools => "/server/spoolman/proxy",
+        }
+    }
+
+    /// Whether Klipper has to be there for it, and not only Moonraker.
+    #[must_use]
+    pub const fn is_of_klipper(self) -> bool {
+        matches!(self, Self::Objects)
+    }
+
+    /// The way down to what the table's paths start at.
+    pub(super) const fn base(self) -> &'static [&'static str] {
+        match self {
+            Self::Objects => &["result", "status"],
+            _ => &["result"],
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What is read where, and what it is called: one row a metric.
+//!
+//! An [`Object`] is a place in one of Moonraker's replies, or several of a kind; its [`Metric`]s are
+//! fields below it. The walker (`walk.rs`) keeps the fields that rows ask for, and the page
+//! (`page.rs`) is written from them row by row, so that a row is all there is to most metrics. What
+//! rows cannot say is in `special.rs`.
+//!
+//! Names, types and labels of the modules up to `cfs` are those of prometheus-klipper-exporter 0.16,
+//! whose dashboards are in use; `klipper_` is left out in front of all names.
+
+mod cfs;
+mod mmu;
+mod printer;
+mod server;
+
+use super::doc::Doc;
+use super::module::Module;
+
+/// A place in a reply.
+pub(super) struct Object {
+    /// The reply.
+    pub(super) doc: Doc,
+    /// Who wants it.
+    pub(super) module: Module,
+    /// Where it is below the reply's `result`, or below `status` among Klipper's objects: segments with
+    /// `/` between them. `*` stands for anything, `#` for digits or, alone, for a list's number.
+    pub(super) paths: &'static [&'static str],
+    /// What tells one from another of its kind.
+    pub(super) key: Key,
+    /// The label that this becomes; empty for none.
+    pub(super) label: &'static str,
+    /// What is read of it.
+    pub(super) metrics: &'static [Metric],
+}
+
+impl Object {
+    /// Whether this text stands for nothing here.
+    pub(super) fn is_absent(&self, text: &str) -> bool {
+        self.module == Module::Cfs && matches!(text, "" | "-1" | "None")
+    }
+}
+
+/// What tells one object from others of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    /// There is but one.
+    One,
+    /// What the last segment's `*` stands for, cleaned.
+    Part,
+    /// The same as it is.
+    Plain,
+    /// All of the last segment, cleaned.
+    Whole,
+    /// The text of this field, cleaned.
+    Clean(&'static str),
+    /// The text or number of this field, as it is.
+    Field(&'static str),
+}
+
+/// One family, or a field that others need.
+pub(super) struct Metric {
+    /// Where it is below its object: segments with `.` between them, patterns as in [`Object::paths`];
+    /// empty for the object itself.
+    pub(super) field: &'static str,
+    /// Without `klipper_`; empty for none.
+    pub(super) name: &'static str,
+    pub(super) take: Take,
+    pub(super) counter: bool,
+    /// The label for what a pattern in `field` stands for, or for the text.
+    pub(super) label: &'static str,
+    pub(super) help: &'static str,
+}
+
+/// What becomes of a field.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Take {
+    /// A number, also one in a text, or `true` and `false` as 1 and 0.
+    Number,
+    /// The same, of a sensor that has been read at least once.
+    Reading,
+    /// The same, of a list's elements below the number in this field.
+    Below(&'static str),
+    /// The same, where this field has a text.
+    With(&'static str),
+    /// 1, and the text as a label.
+    Text,
+    /// 1, and the text as a label, cleaned.
+    Clean,
+    /// The same, what the field's pattern stands for being this label.
+    TextOf(&'static str),
+    /// The same as [`Take::Text`] for each letter.
+    Letters,
+    /// Whether it is this text.
+    Is(&'static str),
+    /// How many elements the list has.
+    Length,
+    /// Whether it is not null.
+    Present,
+    /// 1, and these fields as labels, where the field is there.
+    Record(&'static [Part]),
+    /// Nothing by itself.
+    Keep,
+}
+
+/// A label of a record.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) label: &'static str,
+    pub(super) field: &'static str,
+    pub(super) clean: bool,
+    /// Whether there is no record without it.
+    pub(super) needed: bool,
+    /// What it says where the field is missing.
+    pub(super) missing: &'static str,
+}
+
+const fn part(label: &'static str, field: &'static str) -> Part {
+    Part { label, field, clean: false, needed: false, missing: "" }
+}
+
+const fn clean(label: &'static str, field: &'static str) -> Part {
+    Part { clean: true, ..part(label, field) }
+}
+
+const fn metric(
+    field: &'static str,
+    name: &'static str,
+    take: Take,
+    (label, help): (&'static str, &'static str),
+) -> Metric {
+    Metric { field, name, take, counter: false, label, help }
+}
+
+/// A gauge.
+const fn gauge(field: &'static str, name: &'static str, help: &'static str) -> Metric {
+    metric(field, name, Take::Number, ("", help))
+}
+
+/// A gauge of each element of a list, or of each value of a map.
+const fn each(
+    field: &'static str,
+    name: &'static str,
+    label: &'static str,
+    help: &'static str,
+) -> Metric {
+    metric(field, name, Take::Number, (label, help))
+}
+
+/// A counter.
+const fn counter(field: &'static str, name: &'static str, help: &'static str) -> Metric {
+    Metric { counter: true, ..gauge(field, name, help) }
+}
+
+/// 1 with a text as a label.
+const fn text(
+    field: &'static str,
+    name: &'static str,
+    label: &'static str,
+    help: &'static str,
+) -> Metric {
+    metric(field, name, Take::Text, (label, help))
+}
+
+/// A field that is needed for something else.
+const fn keep(field: &'static str) -> Metric {
+    metric(field, "", Take::Keep, ("", ""))
+}
+
+/// All of it.
+const TABLES: [&[Object]; 5] =
+    [server::OBJECTS, printer::OBJECTS, mmu::OBJECTS, cfs::OBJECTS, special::OBJECTS];
+
+/// All objects with their numbers.
+pub(super) fn objects() -> impl Iterator<Item = (usize, &'static Object)> {
+    TABLES.into_iter().flatten().enumerate()
+}
+
+/// How many there are.
+pub(super) fn count() -> usize {
+    objects().count()
+}
+
+/// What special metrics need that no row of an object above says.
+mod special {
+    use super::{Doc, Key, Module, Object, keep};
+
+    pub(super) const OBJECTS: &[Object] = &[Object {
+        doc: Doc::Objects,
+        module: Module::History,
+        paths: &["print_stats"],
+        key: Key::One,
+        label: "",
+        metrics: &[keep("total_duration")],
+    }];
+}
