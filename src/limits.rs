@@ -121,6 +121,9 @@ pub const MAX_DURATION: Duration = Duration::from_secs(366 * 24 * 3600);
 /// Bytes of a configuration file: a thousand sources take about 100 KiB.
 pub const CONFIG_FILE: usize = 1024 * 1024;
 
+/// Values of a configuration file, aliases followed: a thousand sources have about 10 000.
+pub const CONFIG_VALUES: usize = 64 * 1024;
+
 /// Bytes of a file that holds one secret; the longest tokens in use (JWT) have about 2 KiB.
 pub const SECRET: usize = 4 * 1024;
 

@@ -33,6 +33,15 @@ impl<'a> At<'a> {
         At::Index(self, index)
     }
 
+    /// Whether one of `keys` is on the way.
+    pub(super) fn is_below(&self, keys: &[&str]) -> bool {
+        match self {
+            At::Root => false,
+            At::Key(parent, key) => keys.contains(key) || parent.is_below(keys),
+            At::Index(parent, _) => parent.is_below(keys),
+        }
+    }
+
     /// The way down from the root.
     pub(super) fn steps(&self) -> Vec<Step> {
         match self {

@@ -3,11 +3,10 @@
 //! `keys!` names, for each map of the file, the keys that are built, those of them that a cargo feature
 //! brings and, after `later:`, those that the design has and this version refuses.
 
-use std::marker::PhantomData;
-
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess};
-
-use super::shape::{Keys, KeysVisitor, LeftOut, Named, OneOrMany, Shapes, ShapesVisitor, Text};
+use super::at::At;
+use super::error::Fault;
+use super::node::Node;
+use super::shape::{Expected, Keys, LeftOut, Named, OneOrMany, Shape, Text, elements, misfit};
 
 /// A map with known keys, each of which may be absent.
 macro_rules! keys {
@@ -32,24 +31,15 @@ macro_rules! keys {
                 &[$($(#[cfg(not(feature = $feature))] LeftOut { key: stringify!($key), feature: $feature },)?)*];
             const LATER: &'static [&'static str] = &[$($later),*];
 
-            fn take<'de, A>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>
-            where
-                A: MapAccess<'de>,
-            {
+            fn take(&mut self, key: &str, node: Node, at: &At<'_>) -> Result<(), Fault> {
                 match key {
                     $(
                         $(#[cfg(feature = $feature)])?
-                        stringify!($key) => self.$key = Some(map.next_value()?),
+                        stringify!($key) => self.$key = Some(Shape::read(node, at)?),
                     )*
-                    _ => return Err(A::Error::custom(key)),
+                    _ => return Err(Fault::key(at, key, "is unknown here")),
                 }
                 Ok(())
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_map(KeysVisitor(PhantomData))
             }
         }
     };
@@ -213,15 +203,16 @@ keys! {
 #[derive(Debug)]
 pub(super) struct Servers(pub(super) Vec<ServerFile>);
 
-impl Shapes for Servers {
-    const EXPECTED: &'static str = "a list of servers (each begins with \"- listen:\")";
+impl Shape for Servers {
+    fn expected() -> String {
+        "a list of servers (each begins with \"- listen:\")".to_owned()
+    }
 
-    fn list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
-        let mut servers = Vec::new();
-        while let Some(server) = list.next_element()? {
-            servers.push(server);
+    fn read_as(node: Node, at: &At<'_>, expected: Expected<'_>) -> Result<Self, Fault> {
+        match node {
+            Node::List(nodes) => elements(nodes, at).map(Self),
+            node => Err(misfit(&node, at, expected)),
         }
-        Ok(Self(servers))
     }
 }
 
@@ -232,15 +223,17 @@ pub(super) enum ListenFile {
     Long(ListenKeys),
 }
 
-impl Shapes for ListenFile {
-    const EXPECTED: &'static str = "an address, or an address with its mode";
-
-    fn text<E: Error>(text: Text) -> Result<Self, E> {
-        Ok(Self::Short(text))
+impl Shape for ListenFile {
+    fn expected() -> String {
+        "an address, or an address with its mode".to_owned()
     }
 
-    fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
-        serde::de::Visitor::visit_map(KeysVisitor(PhantomData), map).map(Self::Long)
+    fn read_as(node: Node, at: &At<'_>, expected: Expected<'_>) -> Result<Self, Fault> {
+        match node {
+            Node::Single(text) => Ok(Self::Short(Text(text))),
+            Node::Map(_) => Shape::read(node, at).map(Self::Long),
+            node => Err(misfit(&node, at, expected)),
+        }
     }
 }
 
@@ -257,35 +250,15 @@ pub(super) type MergeFile = OutletFile<MergeKeys>;
 /// A proxy.
 pub(super) type ProxyFile = OutletFile<ProxyKeys>;
 
-impl<K: Keys> Shapes for OutletFile<K> {
-    const EXPECTED: &'static str = "a source's name, a list of names, or a map with sources";
-
-    fn text<E: Error>(text: Text) -> Result<Self, E> {
-        Ok(Self::Short(OneOrMany::One(text)))
+impl<K: Shape> Shape for OutletFile<K> {
+    fn expected() -> String {
+        "a source's name, a list of names, or a map with sources".to_owned()
     }
 
-    fn list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
-        let mut names = Vec::new();
-        while let Some(name) = list.next_element()? {
-            names.push(name);
+    fn read_as(node: Node, at: &At<'_>, expected: Expected<'_>) -> Result<Self, Fault> {
+        match node {
+            Node::Map(_) => K::read(node, at).map(Self::Long),
+            node => Shape::read_as(node, at, expected).map(Self::Short),
         }
-        Ok(Self::Short(OneOrMany::Many(names)))
-    }
-
-    fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
-        serde::de::Visitor::visit_map(KeysVisitor(PhantomData), map).map(Self::Long)
     }
 }
-
-/// `Deserialize` for each [`Shapes`] type that stands alone.
-macro_rules! shapes {
-    ($($name:ty),*) => {
-        $(impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(ShapesVisitor(PhantomData))
-            }
-        })*
-    };
-}
-
-shapes!(Servers, ListenFile, MergeFile, ProxyFile);

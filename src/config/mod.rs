@@ -1,16 +1,16 @@
 //! The configuration file: what an operator writes becomes what the program needs.
 //!
 //! ```text
-//!   text ──serde──> file::File ──plan──> Plan
-//!         shape.rs              build.rs
-//!         keys and shapes       values, names, limits
+//!   text ───────> Node ──────────> file::File ────────────> Plan
+//!        node.rs       shape.rs                build.rs
+//!        YAML          keys and shapes         values, names, limits
 //! ```
 //!
-//! The first step knows which keys there are and what shape their values have; every single value
-//! stays the text it was in the file, so that `version: 1.10` is not a number. The second step reads
-//! the values and resolves names. Both steps name the place of a fault: the first has it from the
-//! parser, the second walks the file once more to the node in question (`locate.rs`). Sources in
-//! files of their own (`folder.rs`) go the same way and meet the others in the second step.
+//! The first step is the YAML parser's; every single value stays the text it was in the file, so that
+//! `version: 1.10` is not a number. The second knows which keys there are and what shape their values
+//! have, the third reads the values and resolves names. A fault of the parser has its place from
+//! there, the others know their path, and the file is walked once more to it (`locate.rs`). Sources
+//! in files of their own (`folder.rs`) go the same way and meet the others in the third step.
 //!
 //! Not here: TLS, logins at fanin itself, pipes and all sources but `http`, `file` and `exec`. Their
 //! keys are known and refused as `not built yet`, apart from misspelt ones.
@@ -28,6 +28,7 @@ mod folder;
 mod locate;
 mod near;
 mod network;
+mod node;
 mod outlet;
 #[cfg(feature = "local")]
 mod pattern;
