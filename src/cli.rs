@@ -4,6 +4,8 @@
 //! `--web.listen-address=:9100` becomes `--listen :9100`. Its messages, made for several lines, are
 //! put into one.
 
+#[cfg(feature = "tls")]
+mod secure;
 #[cfg(feature = "tools")]
 mod tools;
 
@@ -15,6 +17,8 @@ use std::process::ExitCode;
 
 use argh::{FromArgs, SubCommands};
 
+#[cfg(feature = "tls")]
+pub use self::secure::HashPassword;
 #[cfg(feature = "tools")]
 pub use self::tools::{Init, Label, Lint, Merge, NamedPage, Place};
 use crate::config::{self, Listen};
@@ -63,6 +67,9 @@ pub enum Command {
     /// `fanin merge`.
     #[cfg(feature = "tools")]
     Merge(Merge),
+    /// `fanin hash-password`.
+    #[cfg(feature = "tls")]
+    HashPassword(HashPassword),
 }
 
 impl Command {

@@ -10,6 +10,8 @@
 //! one thread, and `command` is what can be typed.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::as_conversions))]
 
+pub mod access;
+mod base64;
 pub mod cli;
 pub mod command;
 pub mod config;
@@ -23,3 +25,5 @@ pub mod outlet;
 pub mod runtime;
 pub mod source;
 pub mod telemetry;
+#[cfg(any(feature = "local", feature = "tls"))]
+mod turns;

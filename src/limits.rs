@@ -146,6 +146,30 @@ pub const LISTENERS: usize = 16;
 /// Networks that may come to one server.
 pub const NETWORKS: usize = 64;
 
+/// Tokens of one server, and users.
+pub const LOGINS: usize = 64;
+
+/// bcrypt's cost: 15 takes two seconds of a fast machine and a minute of a slow one.
+pub const PASSWORD_COST: std::ops::RangeInclusive<u32> = 4..=15;
+
+/// What `fanin hash-password` takes for it, as other tools do.
+pub const DEFAULT_PASSWORD_COST: u32 = 10;
+
+/// Bytes of a password that bcrypt looks at.
+pub const PASSWORD: usize = 72;
+
+/// Passwords that wait for their check, or are checked, one after the other.
+pub const PASSWORDS_WAITING: usize = 4;
+
+/// Logins with a password that are remembered, so that a scraper costs one check, not one a scrape.
+pub const PASSWORDS_KEPT: usize = 64;
+
+/// How long a refused login waits for its answer.
+pub const LOGIN_PAUSE: Duration = Duration::from_secs(1);
+
+/// Refused logins of one peer that wait so; its next ones are not looked at.
+pub const LOGINS_PAUSED: usize = 4;
+
 /// Routes of one server.
 pub const ROUTES: usize = 64;
 
@@ -213,12 +237,12 @@ pub const STDERR: usize = 4 * 1024;
 /// Bytes of a line of it that are logged.
 pub const STDERR_LINE: usize = 1024;
 
-/// Lines of a source's standard error that are logged within [`STDERR_WINDOW`]; the others are
-/// counted.
-pub const STDERR_LINES: usize = 20;
+/// Lines that one thing which others can make speak, such as a command's standard error or a server's
+/// refused logins, has in the log within [`LOG_WINDOW`]; the others are counted.
+pub const LOG_LINES: usize = 20;
 
-/// See [`STDERR_LINES`].
-pub const STDERR_WINDOW: Duration = Duration::from_secs(60);
+/// See [`LOG_LINES`].
+pub const LOG_WINDOW: Duration = Duration::from_secs(60);
 
 /// Bytes of standard error that are still read once a command has ended: what a pipe holds.
 pub const STDERR_REST: usize = 64 * 1024;

@@ -15,6 +15,7 @@ use async_signal::{Signal, Signals};
 use smol::stream::StreamExt;
 use smol::{LocalExecutor, Task, Timer};
 
+use crate::access::{Access, Logins};
 use crate::config::{self, Listen, Plan};
 use crate::http::drive::{Request, Service};
 use crate::http::fault::Fault;
@@ -130,6 +131,7 @@ pub struct Runtime {
     engine: Rc<Engine>,
     origin: Origin,
     connections: Rc<ConnectionTable>,
+    logins: Rc<Logins>,
     generation: RefCell<Generation>,
     doors: RefCell<Vec<Door>>,
     /// `limits.memory` at the start: the pool's size does not change.
@@ -166,6 +168,7 @@ pub async fn run(engine: Rc<Engine>, plan: Plan, origin: Origin) -> Result<(), L
     let empty = Plan { servers: Vec::new(), sources: Vec::new(), ..plan.clone() };
     let runtime = Rc::new(Runtime {
         connections: ConnectionTable::new(plan.limits.connections, limits),
+        logins: Rc::new(Logins::new(&engine.executor)),
         engine,
         origin,
         generation: RefCell::new(Generation { plan: empty, sources: Vec::new() }),
@@ -214,7 +217,9 @@ impl Runtime {
         for described in &plan.servers {
             let of = (&*sources, &plan.limits);
             let connections = Rc::clone(&self.connections);
-            let server = Rc::new(Server::new(described, &plan.own_labels, of, connections));
+            let access = Access::new(described.auth.clone(), Rc::clone(&self.logins));
+            let server = Server::new(described, access, &plan.own_labels, of, connections);
+            let server = Rc::new(server);
             for listen in &described.listen {
                 if let Some(at) = old.iter().position(|door| is_same_place(&door.listen, listen)) {
                     let mut door = old.swap_remove(at);

@@ -394,7 +394,7 @@ fn what_is_not_built_yet_says_so() {
     let routes = routes.into_iter().chain(["sd: all", "status: {}"]).map(|outlet| {
         (format!("servers: [{{routes: {{/x: {{{outlet}}}}}}}]"), "servers[0].routes./x", outlet)
     });
-    let server = ["auth: {}", "tls: {}", "advertise: x"]
+    let server = ["tls: {}", "advertise: x"]
         .into_iter()
         .map(|key| (format!("servers: [{{{key}}}]"), "servers[0]", key));
     let kinds = ["push: {}", "klipper: {target: x}"];

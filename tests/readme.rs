@@ -136,6 +136,7 @@ fn own_page() -> String {
     bad.record(Scrape { failure: Some("timeout"), ..scrape });
     let metrics = Metrics::default();
     metrics.request(&Rc::from("s"), &Rc::from("/"), 200, took);
+    metrics.login_failed(&Rc::from("s"));
     let mut page = String::new();
     let blocks = Counters { total: 1, used: 0, promised: 0, free: 1, kept: 0, waiting: 0 };
     let sources = [("good", &good), ("bad", &bad)];
@@ -298,6 +299,26 @@ fn the_defaults_are_those_of_the_program() {
 }
 
 /// A line of the README must hold both: what is limited, and how much of it.
+fn assert_limits(limits: &[(&str, String)]) {
+    for (what, much) in limits {
+        assert!(section("## Limits").contains(&format!("\n| {what} | {much} |")), "{what}: {much}");
+    }
+}
+
+#[test]
+fn the_fixed_limits_of_logins_are_those_of_the_program() {
+    use limits as l;
+    assert_limits(&[
+        (
+            "refused logins of one peer that wait for their answer, 1 s each",
+            l::LOGINS_PAUSED.to_string(),
+        ),
+        ("passwords that wait to be checked, one of each peer", l::PASSWORDS_WAITING.to_string()),
+        ("passwords that are remembered", l::PASSWORDS_KEPT.to_string()),
+        ("refused logins in the log", format!("{} lines a minute", l::LOG_LINES)),
+    ]);
+}
+
 #[test]
 fn the_fixed_limits_are_those_of_the_program() {
     use limits as l;
@@ -317,7 +338,7 @@ fn the_fixed_limits_are_those_of_the_program() {
         ("from TERM to KILL", s(l::KILL_AFTER)),
         (
             "standard error of a command in the log",
-            format!("{} lines a minute, {} a line", l::STDERR_LINES, kib(l::STDERR_LINE)),
+            format!("{} lines a minute, {} a line", l::LOG_LINES, kib(l::STDERR_LINE)),
         ),
         ("pages that are packed at once", l::PACKERS.to_string()),
         ("a page that is worth packing", format!("{} bytes", l::PACKED_FROM)),
@@ -351,9 +372,7 @@ fn the_fixed_limits_are_those_of_the_program() {
         ("a file with a secret", kib(l::SECRET)),
         ("a duration", format!("{} days", l::MAX_DURATION.as_secs() / 86_400)),
     ];
-    for (what, much) in fixed {
-        assert!(section("## Limits").contains(&format!("\n| {what} | {much} |")), "{what}: {much}");
-    }
+    assert_limits(&fixed);
     let failures = format!("used that long; a failure {}", s(l::LOOKUP_FAILURE_KEPT));
     let reserve = format!("{} blocks are kept for fanin's own", l::RESERVED_BLOCKS);
     let idle = format!("unused blocks beyond {} go back", l::IDLE_BLOCKS);
@@ -371,6 +390,16 @@ fn the_limits_of_the_file_are_those_of_the_program() {
         ("servers[].listen", format!("1 to {}", l::LISTENERS)),
         ("servers[].listen[].address", format!("a socket's path: {} bytes", l::UNIX_PATH)),
         ("servers[].allow", format!("1 to {}", l::NETWORKS)),
+        ("servers[].auth.bearer_token", format!("{} tokens", l::LOGINS)),
+        (
+            "servers[].auth.basic",
+            format!(
+                "{} users in all; cost {} to {}",
+                l::LOGINS,
+                l::PASSWORD_COST.start(),
+                l::PASSWORD_COST.end()
+            ),
+        ),
         ("servers[].routes", format!("{}; a path: {} bytes", l::ROUTES, l::ROUTE_PATH)),
         ("….merge.label", format!("{} bytes", l::LABEL_NAME)),
         ("sources", format!("{}; a name: {} bytes", l::SOURCES, l::SOURCE_NAME)),

@@ -1,6 +1,8 @@
 //! The commands: what was typed, done.
 
 mod check;
+#[cfg(feature = "tls")]
+mod hash_password;
 #[cfg(feature = "tools")]
 mod init;
 #[cfg(feature = "tools")]
@@ -29,5 +31,7 @@ pub fn run(command: Command) -> ExitCode {
         Command::Lint(lint) => lint::run(&lint),
         #[cfg(feature = "tools")]
         Command::Merge(merge) => merge::run(merge),
+        #[cfg(feature = "tls")]
+        Command::HashPassword(typed) => hash_password::run(&typed),
     }
 }

@@ -1,9 +1,12 @@
 //! From what the file says to what the program needs. Every fault names its node; see
 //! [`Fault`] for how it becomes a place.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
+use super::access;
 use super::address::Listen;
 use super::at::At;
 use super::error::Fault;
@@ -23,13 +26,16 @@ pub(super) struct Context<'a> {
     /// Where relative paths start.
     folder: PathBuf,
     env: &'a dyn Fn(&str) -> Option<String>,
+    /// Files with secrets that everybody can read, of all files of a configuration.
+    exposed: Rc<RefCell<Vec<Box<str>>>>,
 }
 
 impl<'a> Context<'a> {
     /// For the file at `path`. Its folder is made absolute where the working directory is known.
     pub(super) fn new(path: &Path, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Self { folder: path.parent().unwrap_or(Path::new("")).to_owned(), env }
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        Self { folder, env, exposed: Rc::default() }
     }
 
     /// Where relative paths start.
@@ -39,7 +45,16 @@ impl<'a> Context<'a> {
 
     /// For another file, with the same environment.
     pub(super) fn of_file(&self, path: &Path) -> Self {
-        Self::new(path, self.env)
+        Self { exposed: Rc::clone(&self.exposed), ..Self::new(path, self.env) }
+    }
+
+    /// Takes down that everybody may read this file with a secret.
+    pub(super) fn is_exposed(&self, file: &Path) {
+        let file = file.display().to_string().into();
+        let mut exposed = self.exposed.borrow_mut();
+        if !exposed.contains(&file) {
+            exposed.push(file);
+        }
     }
 
     /// The value itself, or what `${NAME}` stands for.
@@ -87,7 +102,8 @@ pub(super) fn plan(file: &File, folders: &Folders, context: &Context<'_>) -> Res
     sources.extend(folders.sources(&limits, context)?);
     let servers = servers(file, &sources, context)?;
     let own_labels = spread_labels(&servers, &mut sources)?;
-    Ok(Plan { servers, sources, own_labels, limits, passed_over: folders.passed_over.clone() })
+    let passed_over = folders.passed_over.clone();
+    Ok(Plan { servers, sources, own_labels, limits, passed_over, exposed: context.exposed.take() })
 }
 
 /// `limits`, each judged, then held against each other.
@@ -182,10 +198,11 @@ fn servers(file: &File, sources: &[Source], context: &Context<'_>) -> Result<Vec
     for (index, file) in listed.iter().enumerate() {
         let listen = addresses(&at.index(index), file, &servers, context)?;
         let allow = networks(&at.index(index), file, context)?;
+        let auth = access::auth(&at.index(index), file, context)?;
         let routes = routes(&at.index(index), file, sources, context)?;
         let server = at.index(index);
         let status = context.value(&server.key("status"), file.status.as_ref(), value::switch)?;
-        servers.push(Server { listen, allow, routes, status: status.unwrap_or(true) });
+        servers.push(Server { listen, allow, auth, routes, status: status.unwrap_or(true) });
     }
     Ok(servers)
 }

@@ -61,10 +61,24 @@ keys! {
     ServerFile, "a server" {
         listen: OneOrMany<ListenFile>,
         allow: OneOrMany<Text>,
+        auth: AccessFile,
         routes: Named<RouteFile>,
         status: Text,
     }
-    later: ["auth", "tls", "advertise"]
+    later: ["tls", "advertise"]
+}
+
+keys! {
+    /// Who may log in at a server.
+    AccessFile, "logins" {
+        bearer_token: OneOrMany<Text>,
+        bearer_token_file: OneOrMany<Text>,
+        #[cfg(feature = "tls")]
+        basic: Named<Text>,
+        #[cfg(feature = "tls")]
+        basic_file: Named<Text>,
+    }
+    later: []
 }
 
 keys! {

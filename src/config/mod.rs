@@ -12,9 +12,10 @@
 //! there, the others know their path, and the file is walked once more to it (`locate.rs`). Sources
 //! in files of their own (`folder.rs`) go the same way and meet the others in the third step.
 //!
-//! Not here: TLS, logins at fanin itself, pipes and all sources but `http`, `file` and `exec`. Their
+//! Not here: pipes and all sources but `http`, `file` and `exec`. Their
 //! keys are known and refused as `not built yet`, apart from misspelt ones.
 
+mod access;
 mod address;
 mod at;
 mod build;
@@ -52,7 +53,7 @@ pub use self::network::Network;
 #[cfg(feature = "local")]
 pub use self::pattern::{NamePattern, PathPattern, Segment};
 pub use self::plan::{
-    DEFAULT_LABEL, Every, Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict,
+    Auth, DEFAULT_LABEL, Every, Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict,
     OnMalformed, Outlet, Plan, Proxy, Redirects, Route, Server, Source,
 };
 #[cfg(feature = "local")]

@@ -35,6 +35,8 @@ pub struct Plan {
     pub limits: Limits,
     /// What is in the folders of `sources_dir` and is by its name no source.
     pub passed_over: Vec<Box<str>>,
+    /// Files with secrets that everybody on this machine can read.
+    pub exposed: Vec<Box<str>>,
 }
 
 /// Addresses and what is answered there.
@@ -44,10 +46,22 @@ pub struct Server {
     pub listen: Vec<Listen>,
     /// Where peers may come from, Unix sockets aside; `None` for anywhere.
     pub allow: Option<Vec<Network>>,
+    /// Who may log in; `None` if nobody needs to.
+    pub auth: Option<Auth>,
     /// Sorted by path; no two match the same request.
     pub routes: Vec<Route>,
     /// Whether `/` and, unless a route has that path, `/metrics` tell about fanin itself.
     pub status: bool,
+}
+
+/// Who may log in at a server.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Auth {
+    /// Whoever has one of these comes in.
+    pub tokens: Vec<Secret>,
+    /// Names, each once, and the bcrypt hashes of their passwords.
+    #[cfg(feature = "tls")]
+    pub users: Vec<(Box<str>, Secret)>,
 }
 
 /// One path and what it answers.
@@ -312,11 +326,19 @@ impl Plan {
         let server = Server {
             listen: if listen.is_empty() { vec![Self::loopback()] } else { listen.to_vec() },
             allow: None,
+            auth: None,
             routes: vec![Route { path, outlets: vec![Outlet::Merge(merge)] }],
             status: true,
         };
         let own_labels = vec![DEFAULT_LABEL.into()];
-        Self { servers: vec![server], sources, own_labels, limits, passed_over: Vec::new() }
+        Self {
+            servers: vec![server],
+            sources,
+            own_labels,
+            limits,
+            passed_over: Vec::new(),
+            exposed: Vec::new(),
+        }
     }
 
     /// Where `fanin serve` listens when nothing says otherwise.
@@ -343,7 +365,10 @@ impl Plan {
         let passed_over = self.passed_over.iter().map(|file| {
             format!("{file} is passed over: its name ends neither in .yaml nor in .yml")
         });
-        passed_over.chain(unused)
+        let exposed = self.exposed.iter().map(|file| {
+            format!("{file} holds a secret, and everybody on this machine may read it: chmod o-r")
+        });
+        exposed.chain(passed_over).chain(unused)
     }
 
     /// Puts the addresses of `--listen` in place of the file's. No addresses: nothing changes.

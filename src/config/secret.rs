@@ -1,6 +1,9 @@
 //! Values that no log, message or debug output may show.
 
 use std::fmt;
+use std::hint::black_box;
+
+use crate::base64::base64;
 
 /// A password, a token, or a header field's value that may be one.
 #[derive(Clone, PartialEq, Eq)]
@@ -17,6 +20,15 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether this is `text`. How long that takes depends on the lengths alone, so that nobody can
+    /// find out a token byte by byte.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        let differs = u8::from(self.0.len() != text.len());
+        let pairs = self.0.bytes().zip(text.bytes());
+        pairs.fold(differs, |differs, (one, other)| black_box(differs | (one ^ other))) == 0
     }
 
     /// The value of `Authorization` for `user` and `password` (RFC 7617).
@@ -38,49 +50,9 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// RFC 4648, section 4, with padding.
-fn base64(bytes: &[u8]) -> String {
-    bytes.chunks(3).flat_map(quartet).collect()
-}
-
-/// One to three bytes as four characters.
-fn quartet(three: &[u8]) -> [char; 4] {
-    let byte = |index: usize| u32::from(three.get(index).copied().unwrap_or_default());
-    let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-    let letter = |shift: u32, used: usize| match three.len() {
-        len if len < used => '=',
-        _ => sextet(bits >> shift & 0x3f),
-    };
-    [letter(18, 1), letter(12, 1), letter(6, 2), letter(0, 3)]
-}
-
-/// The character of six bits.
-fn sextet(bits: u32) -> char {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let index = usize::try_from(bits).unwrap_or_default();
-    LETTERS.get(index).copied().map_or('=', char::from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_of_the_rfc() {
-        let cases = [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-            ("\u{3ff}?~", "z78/fg=="),
-        ];
-        for (text, want) in cases {
-            assert_eq!(base64(text.as_bytes()), want, "{text}");
-        }
-    }
 
     #[test]
     fn authorization_values() {
@@ -88,6 +60,15 @@ mod tests {
         let basic = Secret::basic("Aladdin", "open sesame");
         assert_eq!(basic.expose(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
         assert_eq!(Secret::bearer("abc").expose(), "Bearer abc");
+    }
+
+    #[test]
+    fn the_same_text_is_the_same_secret() {
+        let cases = [("", "", true), ("a", "a", true), ("a", "b", false), ("a", "ab", false)];
+        for (one, other, want) in cases {
+            assert_eq!(Secret::new(one).is(other), want, "{one} {other}");
+            assert_eq!(Secret::new(other).is(one), want, "{other} {one}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::at::At;
@@ -316,12 +317,18 @@ fn login(at: &At<'_>, file: &AuthFile, context: &Context<'_>) -> Result<Secret, 
         (_, None) => {
             let texts = (bearer_token.as_ref(), bearer_token_file.as_ref());
             let (at, token) = secret(at, ["bearer_token", "bearer_token_file"], texts, context)?;
-            if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
-                return Err(Fault::secret(&at, "is empty, or holds more than printable ASCII"));
-            }
+            is_token(&at, &token)?;
             Ok(Secret::bearer(&token))
         }
     }
+}
+
+/// Refuses what no `Authorization` can carry as a token.
+pub(super) fn is_token(at: &At<'_>, token: &str) -> Result<(), Fault> {
+    if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Fault::secret(at, "is empty, or holds more than printable ASCII"));
+    }
+    Ok(())
 }
 
 /// `auth.basic`.
@@ -329,15 +336,21 @@ fn basic(at: &At<'_>, file: &BasicFile, context: &Context<'_>) -> Result<Secret,
     let user_at = at.key("user");
     let missing = || Fault::rule(&user_at, "a user is missing");
     let user = context.text(&user_at, file.user.as_ref().ok_or_else(missing)?)?;
-    if user.is_empty() || user.contains(|c: char| c == ':' || c.is_control()) {
-        return Err(Fault::value(&user_at, &user, "is empty, or holds a colon or worse"));
-    }
+    is_user(&user).map_err(|rule| Fault::value(&user_at, &user, rule))?;
     let texts = (file.password.as_ref(), file.password_file.as_ref());
     let (at, password) = secret(at, ["password", "password_file"], texts, context)?;
     if password.chars().any(char::is_control) {
         return Err(Fault::secret(&at, "holds a control character"));
     }
     Ok(Secret::basic(&user, &password))
+}
+
+/// A user's name that `Authorization` can carry.
+pub(super) fn is_user(user: &str) -> Result<(), BadValue> {
+    if user.is_empty() || user.contains(|c: char| c == ':' || c.is_control()) {
+        return Err(BadValue::new("is empty, or holds a colon or worse"));
+    }
+    Ok(())
 }
 
 /// A secret, written here or in a file; with its place. `keys` are the names of both forms.
@@ -368,23 +381,32 @@ pub(super) fn secret_file(
     context: &Context<'_>,
 ) -> Result<String, Fault> {
     let name = context.text(at, text)?;
-    let secret =
-        read_secret(&context.folder().join(&name)).map_err(|rule| Fault::value(at, &name, rule))?;
+    let path = context.folder().join(&name);
+    let (secret, mode) = read_secret(&path).map_err(|rule| Fault::value(at, &name, rule))?;
+    if mode & OTHERS_READ != 0 {
+        context.is_exposed(&path);
+    }
     let end = secret.trim_end_matches(['\n', '\r']).len();
     Ok(secret.get(..end).unwrap_or_default().to_owned())
 }
 
-/// A small file's text.
-fn read_secret(path: &Path) -> Result<String, BadValue> {
+/// The bit of a file's mode that lets everybody read it.
+pub(super) const OTHERS_READ: u32 = 0o004;
+
+/// A small file's text, and its mode; that of a device or a FIFO counts for nothing.
+fn read_secret(path: &Path) -> Result<(String, u32), BadValue> {
     let unreadable = |error| BadValue::new(format!("cannot be read: {error}"));
     let limit = u64::try_from(limits::SECRET).unwrap_or(u64::MAX);
     let file = fs::File::open(path).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
+    let mode = if meta.is_file() { meta.permissions().mode() } else { 0 };
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() > limits::SECRET {
         return Err(BadValue::new(format!("has more than {} bytes", limits::SECRET)));
     }
-    String::from_utf8(bytes).map_err(|_| BadValue::new("is not UTF-8"))
+    let text = String::from_utf8(bytes).map_err(|_| BadValue::new("is not UTF-8"))?;
+    Ok((text, mode))
 }
 
 #[cfg(test)]

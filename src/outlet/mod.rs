@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 pub use self::merge::{MergeOutlet, Outcome};
 pub use self::proxy::ProxyOutlet;
 pub use self::reply::{Body, Buffer, Refusal};
+use crate::access::{Access, Denied};
 use crate::config;
 use crate::exposition::{Emitter, Names};
 use crate::http::drive::Request;
@@ -34,6 +35,7 @@ pub struct Server {
     name: Rc<str>,
     /// Where peers may come from; `None` for anywhere.
     allow: Option<Vec<config::Network>>,
+    access: Access,
     routes: Vec<Route>,
     /// Whether `/` and `/metrics` tell about fanin itself where no route has these paths.
     status: bool,
@@ -91,6 +93,7 @@ impl Server {
     #[must_use]
     pub fn new(
         plan: &config::Server,
+        access: Access,
         own_labels: &[Box<str>],
         (sources, limits): (&[Rc<Source>], &config::Limits),
         connections: Rc<ConnectionTable>,
@@ -132,6 +135,7 @@ impl Server {
         Self {
             name: plan.listen.first().map(ToString::to_string).unwrap_or_default().into(),
             allow: plan.allow.clone(),
+            access,
             routes,
             status: plan.status,
             sources: reached,
@@ -195,6 +199,9 @@ impl Server {
         (request, asked): (&Request<'_>, Option<Asked<'_>>),
         start: Instant,
     ) -> Result<Reply<Body>, Refusal> {
+        if !matches!(asked, Some(Asked::Healthy | Asked::Ready)) {
+            self.let_in(engine, request).await?;
+        }
         let Some(asked) = asked else {
             return Err(Refusal::new(404, "no route has this path".into()));
         };
@@ -224,8 +231,40 @@ impl Server {
             Asked::Healthy => Ok(Reply::new(200, TEXT, Body::text("healthy\n"))),
             Asked::Ready if program.is_ready() => Ok(Reply::new(200, TEXT, Body::text("ready\n"))),
             Asked::Ready => Err(Refusal::unavailable("the program is ending".into())),
-            Asked::Reload => reload(program, request).await,
+            Asked::Reload => self.reload(program, request).await,
         }
+    }
+
+    /// Refuses a request without a login where one is needed.
+    async fn let_in(&self, engine: &Engine, request: &Request<'_>) -> Result<(), Refusal> {
+        let fields = request.head.fields();
+        let judged = self.access.judge(&self.name, request.peer, fields).await;
+        judged.map_err(|denied| match denied {
+            Denied::Busy => Refusal::busy(),
+            Denied::Missing => Refusal::login(self.access.schemes()),
+            Denied::Wrong => {
+                engine.metrics.login_failed(&self.name);
+                Refusal::login(self.access.schemes())
+            }
+        })
+    }
+
+    /// Reads the configuration again for those who may ask for it: who logged in or, where nobody
+    /// needs to, this machine, and no web page that happens to be open on it.
+    async fn reload(
+        &self,
+        program: &impl Program,
+        request: &Request<'_>,
+    ) -> Result<Reply<Body>, Refusal> {
+        if request.head.fields().text("Origin").is_some() {
+            return Err(Refusal::new(403, "a web page may not reload the configuration".into()));
+        }
+        if !self.access.is_asked() && !request.peer.is_local() {
+            let rule = "the configuration is reloaded from this machine, or after a login, only";
+            return Err(Refusal::new(403, rule.into()));
+        }
+        program.reload().await.map_err(|error| Refusal::new(500, error))?;
+        Ok(Reply::new(200, TEXT, Body::text("configuration reloaded\n")))
     }
 
     /// fanin's own metrics, whatever memory scrapes have taken.
@@ -306,19 +345,4 @@ pub(super) async fn admitted(
     deadline: Instant,
 ) -> Result<Admission, Refusal> {
     source::admitted(engine, want, deadline).await.map_err(|_| Refusal::memory(engine))
-}
-
-/// Reads the configuration again for those who may ask for it: this machine, and no web page that
-/// happens to be open on it.
-async fn reload(program: &impl Program, request: &Request<'_>) -> Result<Reply<Body>, Refusal> {
-    if request.head.fields().text("Origin").is_some() {
-        return Err(Refusal::new(403, "a web page may not reload the configuration".into()));
-    }
-    if !request.peer.is_local() {
-        let rule =
-            "the configuration is reloaded from this machine only: loopback or a Unix socket";
-        return Err(Refusal::new(403, rule.into()));
-    }
-    program.reload().await.map_err(|error| Refusal::new(500, error))?;
-    Ok(Reply::new(200, TEXT, Body::text("configuration reloaded\n")))
 }

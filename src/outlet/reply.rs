@@ -9,7 +9,7 @@ use smol::future::yield_now;
 use super::packing::Packing;
 use crate::exposition::{Emitter, Page};
 use crate::http::outgoing::{Broken, Pieces, Produce, Reply};
-use crate::limits::{BLOCK, PACKED_FROM, REPLY_ROOM, RESERVED_BLOCKS};
+use crate::limits::{BLOCK, LOGIN_PAUSE, PACKED_FROM, REPLY_ROOM, RESERVED_BLOCKS};
 use crate::memory::{Block, Budget, Text};
 use crate::source::{Engine, Passed, Stream};
 
@@ -274,13 +274,20 @@ pub struct Refusal {
     text: Rc<str>,
     retry_after: Option<Duration>,
     allow: Option<&'static str>,
+    challenges: heapless::Vec<&'static str, 2>,
 }
 
 impl Refusal {
     /// A refusal with this status.
     #[must_use]
     pub fn new(status: u16, text: String) -> Self {
-        Self { status, text: text.into(), retry_after: None, allow: None }
+        Self {
+            status,
+            text: text.into(),
+            retry_after: None,
+            allow: None,
+            challenges: heapless::Vec::new(),
+        }
     }
 
     /// 405: only these methods are allowed here.
@@ -288,6 +295,20 @@ impl Refusal {
     pub fn method(allow: &'static str) -> Self {
         let text = format!("what works here: {allow}");
         Self { allow: Some(allow), ..Self::new(405, text) }
+    }
+
+    /// 401: who logs in, by one of these schemes, may ask.
+    #[must_use]
+    pub fn login(schemes: impl Iterator<Item = &'static str>) -> Self {
+        let refusal = Self::new(401, "a login is needed here".into());
+        Self { challenges: schemes.take(2).collect(), ..refusal }
+    }
+
+    /// 429: too many logins wait to be judged.
+    #[must_use]
+    pub fn busy() -> Self {
+        let text = "too many logins at once".into();
+        Self { retry_after: Some(LOGIN_PAUSE), ..Self::new(429, text) }
     }
 
     /// 503: there is no page.
@@ -316,12 +337,15 @@ impl Refusal {
         let mut body = Body::text(format!("{}\n", self.text));
         body.receipt = Some(receipt);
         let mut reply = Reply::new(self.status, TEXT, body);
-        // Both are short and of printable characters.
+        // All are short and of printable characters.
         if let Some(after) = self.retry_after {
             let _ = reply.set("Retry-After", after.as_secs());
         }
         if let Some(allow) = self.allow {
             let _ = reply.set("Allow", allow);
+        }
+        for challenge in self.challenges {
+            let _ = reply.set("WWW-Authenticate", challenge);
         }
         reply
     }

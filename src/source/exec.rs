@@ -26,7 +26,6 @@ use smol::io::AsyncReadExt as _;
 pub use self::children::Children;
 use self::children::{Guard, Running, Start};
 use self::stderr::Stderr;
-pub(super) use self::stderr::Throttle;
 use super::intake::{Losses, index};
 use super::{ARGS, Engine, ExecFault, FileName, Params, ScrapeError, Source};
 use crate::config;

@@ -23,8 +23,6 @@ mod own;
 mod params;
 mod pass;
 mod schedule;
-#[cfg(feature = "local")]
-mod turns;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -42,8 +40,6 @@ use self::keep::Fetched;
 pub use self::own::{own_page, own_text};
 pub use self::params::Params;
 pub use self::pass::{Passed, Stream, Terms, Told};
-#[cfg(feature = "local")]
-use self::turns::Turns;
 use crate::config;
 use crate::exposition::{Page, Watch};
 use crate::http::fetch::Client;
@@ -51,6 +47,10 @@ use crate::limits::FIRST_BLOCKS;
 use crate::memory::{Admission, Budget, Pool, Want, blocks_for};
 use crate::telemetry::log::Chain;
 use crate::telemetry::metrics::{Metrics, Scrape, SourceStats};
+#[cfg(feature = "local")]
+use crate::telemetry::throttle::Throttle;
+#[cfg(feature = "local")]
+use crate::turns::Turns;
 
 /// What all sources and outlets work with.
 pub struct Engine {
@@ -121,7 +121,7 @@ pub struct State {
     turns: Rc<Turns>,
     /// What its command says beside its output.
     #[cfg(feature = "local")]
-    complaints: exec::Throttle,
+    complaints: Throttle,
     /// Its last fetch took what cannot be had a second time.
     consumed: Cell<bool>,
     /// The fetches under way that others may share, by the parameters they were given.

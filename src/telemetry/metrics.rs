@@ -138,6 +138,7 @@ const BOUNDS: [(f64, &str); 10] = [
 pub struct Metrics {
     started: Instant,
     requests: RefCell<Vec<Requests>>,
+    logins_failed: RefCell<Vec<(Rc<str>, u64)>>,
     buckets: [Cell<u64>; BOUNDS.len()],
     slower: Cell<u64>,
     duration_sum: Cell<f64>,
@@ -161,6 +162,7 @@ impl Default for Metrics {
         Self {
             started: now,
             requests: RefCell::default(),
+            logins_failed: RefCell::default(),
             buckets: Default::default(),
             slower: Cell::default(),
             duration_sum: Cell::default(),
@@ -193,6 +195,15 @@ impl Metrics {
         self.duration_sum.set(self.duration_sum.get() + seconds);
         let bucket = BOUNDS.iter().zip(&self.buckets).find(|((bound, _), _)| seconds <= *bound);
         add(bucket.map_or(&self.slower, |(_, bucket)| bucket), 1);
+    }
+
+    /// Counts a refused login at this server.
+    pub fn login_failed(&self, server: &Rc<str>) {
+        let mut failed = self.logins_failed.borrow_mut();
+        match failed.iter_mut().find(|(known, _)| known == server) {
+            Some((_, count)) => *count = count.wrapping_add(1),
+            None => failed.push((Rc::clone(server), 1)),
+        }
     }
 
     /// Counts what did not fit together in a merge.
@@ -249,6 +260,13 @@ impl Metrics {
         page.sample("fanin_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1)?;
         self.render_sources(now.sources, &mut page)?;
         self.render_requests(now, &mut page)?;
+        for (server, count) in self.logins_failed.borrow().iter() {
+            if **server == *now.server {
+                let name = "fanin_login_failures_total";
+                page.family(name, "counter", "Logins at this server that were refused.")?;
+                page.sample(name, &[("server", server)], count)?;
+            }
+        }
         page.family("fanin_connections", "gauge", "Connections that are open.")?;
         page.sample("fanin_connections", &[], now.connections)?;
         let Counters { used, promised, free, kept, waiting, .. } = now.blocks;

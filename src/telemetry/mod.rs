@@ -5,3 +5,4 @@ mod history;
 pub mod log;
 pub mod metrics;
 mod process;
+pub(crate) mod throttle;

@@ -30,7 +30,7 @@ use smol::{Async, LocalExecutor, Task, Timer};
 
 use crate::limits::{CHILDREN, CHILDREN_OF_SOURCE, KILL_AFTER, REAP_AGAIN};
 use crate::source::ExecFault;
-use crate::source::turns::{Turn, Turns};
+use crate::turns::{Turn, Turns};
 
 /// All commands that run, or are being killed.
 pub struct Children {

@@ -8,14 +8,14 @@ use event_listener::Event;
 
 /// How many have their turn, and who waits for theirs.
 #[derive(Default)]
-pub(super) struct Turns {
+pub(crate) struct Turns {
     taken: Cell<usize>,
     /// One entry for each who waits, told when it is the first and may try.
     queue: RefCell<VecDeque<Rc<Event>>>,
 }
 
 /// A turn, until dropped.
-pub(super) struct Turn(Rc<Turns>);
+pub(crate) struct Turn(Rc<Turns>);
 
 /// A place in the queue.
 struct Place<'a> {
@@ -25,7 +25,7 @@ struct Place<'a> {
 
 impl Turns {
     /// Waits until fewer than `most` have their turn and everybody who came before had theirs.
-    pub(super) async fn take(self: &Rc<Self>, most: usize) -> Turn {
+    pub(crate) async fn take(self: &Rc<Self>, most: usize) -> Turn {
         let place = Place { turns: self, event: Rc::default() };
         self.queue.borrow_mut().push_back(Rc::clone(&place.event));
         loop {

@@ -1,0 +1,90 @@
+//! Base64 (RFC 4648, section 4), with padding: logins, certificates.
+
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// `bytes` in base64.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    bytes.chunks(3).flat_map(quartet).collect()
+}
+
+/// One to three bytes as four characters.
+fn quartet(three: &[u8]) -> [char; 4] {
+    let byte = |index: usize| u32::from(three.get(index).copied().unwrap_or_default());
+    let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+    let letter = |shift: u32, used: usize| match three.len() {
+        len if len < used => '=',
+        _ => sextet(bits >> shift & 0x3f),
+    };
+    [letter(18, 1), letter(12, 1), letter(6, 2), letter(0, 3)]
+}
+
+/// The character of six bits.
+fn sextet(bits: u32) -> char {
+    let index = usize::try_from(bits).unwrap_or_default();
+    LETTERS.get(index).copied().map_or('=', char::from)
+}
+
+/// What `text` stands for; `None` if it is no base64, or leaves bits over.
+#[cfg(feature = "tls")]
+pub(crate) fn decoded(text: &str) -> Option<Vec<u8>> {
+    let data = text.trim_end_matches('=');
+    let padding = text.len().saturating_sub(data.len());
+    if !text.len().is_multiple_of(4) || padding > 2 {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(data.len());
+    for letters in data.as_bytes().chunks(4) {
+        let bits =
+            letters.iter().try_fold(0_u32, |bits, letter| Some(bits << 6 | value(*letter)?))?;
+        let missing = 4_usize.checked_sub(letters.len())?;
+        let whole = bits.checked_shl(u32::try_from(missing).ok()?.checked_mul(6)?)?;
+        let [_, three @ ..] = whole.to_be_bytes();
+        let (kept, rest) = three.split_at_checked(3_usize.checked_sub(missing)?)?;
+        if rest.iter().any(|byte| *byte != 0) {
+            return None;
+        }
+        bytes.extend_from_slice(kept);
+    }
+    Some(bytes)
+}
+
+/// The six bits of a character.
+#[cfg(feature = "tls")]
+fn value(letter: u8) -> Option<u32> {
+    let at = LETTERS.iter().position(|known| *known == letter)?;
+    u32::try_from(at).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_of_the_rfc() {
+        let cases = [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+            ("\u{3ff}?~", "z78/fg=="),
+        ];
+        for (text, want) in cases {
+            assert_eq!(base64(text.as_bytes()), want, "{text}");
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn what_was_put_in_comes_out() {
+        for len in 0..=9_u8 {
+            let bytes: Vec<u8> = (0..len).map(|n| n.wrapping_mul(97) ^ 0xa5).collect();
+            assert_eq!(decoded(&base64(&bytes)), Some(bytes), "{len} bytes");
+        }
+        for wrong in ["Zg=", "Zg", "Z===", "Zh==", "Zg==Zg==", "Z g=", "Zm9=", "====", "Zg=a"] {
+            assert_eq!(decoded(wrong), None, "{wrong}");
+        }
+    }
+}
