@@ -42,8 +42,8 @@ pub(super) fn pages() -> Vec<(String, Vec<u8>)> {
         let folder = format!("{}/tests/{folder}", env!("CARGO_MANIFEST_DIR"));
         let mut paths: Vec<_> =
             std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        // A table for people is no page.
-        paths.retain(|path| path.extension().is_none_or(|kind| kind != "md"));
+        // Neither a table for people nor a folder is a page.
+        paths.retain(|path| path.is_file() && path.extension().is_none_or(|kind| kind != "md"));
         paths.sort();
         pages.extend(paths.into_iter().map(|path| {
             (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap())
