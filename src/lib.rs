@@ -24,6 +24,7 @@ pub mod memory;
 pub mod outlet;
 pub mod runtime;
 pub mod source;
+pub mod systemd;
 pub mod telemetry;
 #[cfg(any(feature = "local", feature = "tls"))]
 mod turns;

@@ -32,6 +32,7 @@ use crate::outlet::{Body, Buffer, Program, Server};
 use crate::source::Children;
 use crate::source::discover::discover;
 use crate::source::{Engine, Source, State};
+use crate::systemd::{Inherited, Notify};
 use crate::telemetry::log::Chain;
 use crate::telemetry::metrics::Metrics;
 
@@ -137,6 +138,9 @@ pub struct Runtime {
     /// `limits.memory` at the start: the pool's size does not change.
     memory: usize,
     ending: Cell<bool>,
+    notify: Notify,
+    /// Sockets that were open before us, until the first plan has taken them.
+    inherited: Inherited,
 }
 
 /// What everything that scrapes works with, its pool as `limits` say. What the buffers of all
@@ -175,15 +179,21 @@ pub async fn run(engine: Rc<Engine>, plan: Plan, origin: Origin) -> Result<(), L
         doors: RefCell::default(),
         memory: plan.limits.memory,
         ending: Cell::new(false),
+        notify: Notify::from_env(),
+        inherited: Inherited::from_env(),
     });
     // Before anybody can know that we are there.
     let signals = Signals::new([Signal::Term, Signal::Int, Signal::Hup]);
     runtime.adopt(plan)?;
+    runtime.inherited.close();
+    runtime.notify.ready();
     let executor = Rc::clone(&runtime.engine.executor);
     let client = runtime.engine.client.clone();
     let _tending = executor.spawn(async move { client.tend().await });
     let watched = Rc::clone(&runtime);
     let _pressing = executor.spawn(async move { watched.press_slow_readers().await });
+    let alive = Rc::clone(&runtime);
+    let _living = executor.spawn(async move { alive.notify.live().await });
     match signals {
         Ok(signals) => runtime.heed(signals).await,
         Err(error) => {
@@ -255,7 +265,7 @@ impl Runtime {
         let doors = self.doors.borrow();
         let is_new =
             |listen: &&Listen| !doors.iter().any(|door| is_same_place(&door.listen, listen));
-        let bind_one = |listen: &Listen| match bind(listen) {
+        let bind_one = |listen: &Listen| match bind(listen, &self.inherited) {
             Ok(listener) => Ok((listen.clone(), Rc::new(listener))),
             Err(error) => Err(LoadError::Bind(listen.clone(), error)),
         };
@@ -334,6 +344,7 @@ impl Runtime {
     async fn end(&self) {
         log::info!("ending (open connections: {})", self.connections.count());
         self.ending.set(true);
+        self.notify.stopping();
         close(self.doors.take()).await;
         self.connections.drain();
         let late = async {
@@ -346,6 +357,14 @@ impl Runtime {
     }
 
     async fn read_again(self: &Rc<Self>) -> Result<(), String> {
+        self.notify.reloading();
+        let reloaded = self.take_over().await;
+        self.notify.ready();
+        reloaded
+    }
+
+    /// Reads the configuration, and puts it to use unless something is wrong with it.
+    async fn take_over(self: &Rc<Self>) -> Result<(), String> {
         let read = match self.origin.read() {
             Ok(Some(plan)) => self.adopt(plan),
             Ok(None) => self.adopt(self.origin.discover(&self.engine).await),
@@ -390,8 +409,16 @@ async fn close(doors: Vec<Door>) {
     }
 }
 
-/// Binds the first address of `listen` that this machine has.
-fn bind(listen: &Listen) -> io::Result<Listener> {
+/// Binds the first address of `listen` that this machine has, unless a socket is there already.
+fn bind(listen: &Listen, inherited: &Inherited) -> io::Result<Listener> {
+    if let Listen::Unix { path, .. } = listen
+        && let Some(socket) = inherited.unix(path)
+    {
+        return Listener::from_unix(socket, path);
+    }
+    if let Some(socket) = listen.candidates().find_map(|address| inherited.tcp(address)) {
+        return Listener::from_tcp(socket);
+    }
     if let Listen::Unix { path, mode } = listen {
         return Listener::bind(&Address::Unix { path: path.clone(), mode: *mode });
     }

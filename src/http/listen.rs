@@ -85,6 +85,27 @@ impl Listener {
         }
     }
 
+    /// Takes over a socket that is bound and listens.
+    ///
+    /// # Errors
+    ///
+    /// Those of making it one that does not block.
+    pub fn from_tcp(socket: TcpListener) -> io::Result<Self> {
+        let address = Address::Tcp(socket.local_addr()?);
+        Ok(Self { address, socket: Bound::Tcp(Async::new(socket)?) })
+    }
+
+    /// Takes over a socket that is bound to `path` and listens. Its file stays at the end, and stays
+    /// as it is: it belongs to who made it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Listener::from_tcp`].
+    pub fn from_unix(socket: UnixListener, path: &Path) -> io::Result<Self> {
+        let address = Address::Unix { path: path.to_owned(), mode: 0 };
+        Ok(Self { address, socket: Bound::Unix(Async::new(socket)?, None) })
+    }
+
     /// The address bound: with the port that was given where none was asked for.
     #[must_use]
     pub const fn address(&self) -> &Address {

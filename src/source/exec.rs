@@ -31,6 +31,7 @@ use super::{ARGS, Engine, ExecFault, FileName, Params, ScrapeError, Source};
 use crate::config;
 use crate::exposition::Page;
 use crate::memory::{Budget, PageWriter, Text};
+use crate::systemd;
 
 /// Where programs are looked for where nobody says it.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -115,6 +116,9 @@ impl Exec {
         command.args(params.values(ARGS).map(|arg| arg.to_string()));
         if plan.clear_env {
             command.env_clear();
+        }
+        for name in systemd::VARIABLES {
+            command.env_remove(name);
         }
         command.envs(plan.env.iter().map(|(name, value)| (&**name, value.expose())));
         if let Some(cwd) = &plan.cwd {
