@@ -20,7 +20,7 @@ use argh::{FromArgs, SubCommands};
 #[cfg(feature = "tls")]
 pub use self::secure::HashPassword;
 #[cfg(feature = "tools")]
-pub use self::tools::{Init, Label, Lint, Merge, NamedPage, Place};
+pub use self::tools::{Init, Install, Label, Lint, Merge, NamedPage, Place};
 use crate::config::{self, Listen};
 use crate::telemetry::log::Format;
 
@@ -59,6 +59,9 @@ pub enum Command {
     /// `fanin init`.
     #[cfg(feature = "tools")]
     Init(Init),
+    /// `fanin install`.
+    #[cfg(feature = "tools")]
+    Install(Install),
     /// `fanin check`.
     Check(Check),
     /// `fanin lint`.

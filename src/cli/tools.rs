@@ -1,10 +1,11 @@
-//! What is typed for commands that serve nothing: `init`, `lint`, `merge`.
+//! What is typed for commands that serve nothing: `init`, `install`, `lint`, `merge`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use argh::FromArgs;
 
+use crate::command::install::Manager;
 use crate::config::{self, BadValue, DEFAULT_LABEL, OnConflict};
 use crate::http::url::Target;
 
@@ -12,6 +13,31 @@ use crate::http::url::Target;
 #[derive(FromArgs, Debug, PartialEq)]
 #[argh(subcommand, name = "init", help_triggers("--help", "-h", "help"))]
 pub struct Init {}
+
+/// Makes fanin a service of this machine: writes its files, and says what to type next.
+#[derive(FromArgs, Debug, PartialEq)]
+#[argh(subcommand, name = "install", help_triggers("--help", "-h", "help"))]
+pub struct Install {
+    /// say what would be written or removed, and do nothing
+    #[argh(switch)]
+    pub dry_run: bool,
+
+    /// remove the service again; the configuration stays
+    #[argh(switch)]
+    pub uninstall: bool,
+
+    /// systemd, procd (OpenWrt) or openrc; without it, the one that is here
+    #[argh(option, arg_name = "NAME")]
+    pub manager: Option<Manager>,
+
+    /// the service's configuration; without it, /etc/fanin/fanin.yaml, with procd /etc/fanin.yaml
+    #[argh(option, arg_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// where the machine's files are, such as a mounted card; without it, /
+    #[argh(option, arg_name = "FOLDER")]
+    pub root: Option<PathBuf>,
+}
 
 /// Says what is wrong with a page of metrics, as Prometheus would.
 #[derive(FromArgs, Debug, PartialEq)]

@@ -6,6 +6,8 @@ mod hash_password;
 #[cfg(feature = "tools")]
 mod init;
 #[cfg(feature = "tools")]
+pub mod install;
+#[cfg(feature = "tools")]
 mod lint;
 #[cfg(feature = "tools")]
 mod merge;
@@ -26,6 +28,8 @@ pub fn run(command: Command) -> ExitCode {
         Command::Serve(serve) => serve::run(serve),
         #[cfg(feature = "tools")]
         Command::Init(_) => init::run(),
+        #[cfg(feature = "tools")]
+        Command::Install(install) => install::run(&install),
         Command::Check(check) => check::run(&check),
         #[cfg(feature = "tools")]
         Command::Lint(lint) => lint::run(&lint),
