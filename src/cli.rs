@@ -4,6 +4,8 @@
 //! `--web.listen-address=:9100` becomes `--listen :9100`. Its messages, made for several lines, are
 //! put into one.
 
+#[cfg(feature = "klipper")]
+mod probe;
 #[cfg(feature = "tls")]
 mod secure;
 #[cfg(feature = "tools")]
@@ -17,6 +19,8 @@ use std::process::ExitCode;
 
 use argh::{FromArgs, SubCommands};
 
+#[cfg(feature = "klipper")]
+pub use self::probe::Probe;
 #[cfg(feature = "tls")]
 pub use self::secure::HashPassword;
 #[cfg(feature = "tools")]
@@ -70,6 +74,9 @@ pub enum Command {
     /// `fanin merge`.
     #[cfg(feature = "tools")]
     Merge(Merge),
+    /// `fanin probe`.
+    #[cfg(feature = "klipper")]
+    Probe(Probe),
     /// `fanin hash-password`.
     #[cfg(feature = "tls")]
     HashPassword(HashPassword),

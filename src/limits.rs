@@ -297,8 +297,8 @@ pub const ADDRESSES: usize = 8;
 /// Pause after a failed `accept`, unless a connection ends before.
 pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Idle connections kept to all places together.
-pub const FETCHES_IDLE: usize = 64;
+/// Idle connections kept to all places together: four to each of 48 printers.
+pub const FETCHES_IDLE: usize = 192;
 
 /// Blocks that unpacking one gzip body takes. Measured in bytes: 43,360, of which the format's
 /// window is 32 KiB.
@@ -340,6 +340,15 @@ pub const KLIPPER_FIELDS: usize = 1024;
 
 /// Values of one printer that are looked at, all together; a large printer has about 1,000.
 pub const KLIPPER_FACTS: usize = 32 * 1024;
+
+/// Printers that no configuration names and of which something is remembered.
+pub const KLIPPER_TARGETS: usize = 64;
+
+/// Bytes of the question that a Klipper printer is asked; one with everything takes about 5,000.
+pub const KLIPPER_QUERY: usize = 32 * 1024;
+
+/// Time for which the list of a printer's objects is believed while Klipper stays the same.
+pub const KLIPPER_LIST_KEPT: Duration = Duration::from_secs(120);
 
 /// Bytes of a text in a reply that are looked at: the longest path of a G-code file.
 pub const KLIPPER_TEXT: usize = 512;

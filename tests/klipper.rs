@@ -6,9 +6,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fanin::config::Modules;
 use fanin::limits::BLOCK;
 use fanin::memory::Pool;
-use fanin::source::klipper::{Doc, Modules, Sheet};
+use fanin::source::klipper::{Doc, Sheet};
 
 /// Which reply a file is, by the beginning of its name.
 const DOCS: [(&str, Doc); 11] = [

@@ -11,6 +11,8 @@ pub mod install;
 mod lint;
 #[cfg(feature = "tools")]
 mod merge;
+#[cfg(feature = "klipper")]
+mod probe;
 mod serve;
 
 use std::process::ExitCode;
@@ -35,6 +37,8 @@ pub fn run(command: Command) -> ExitCode {
         Command::Lint(lint) => lint::run(&lint),
         #[cfg(feature = "tools")]
         Command::Merge(merge) => merge::run(merge),
+        #[cfg(feature = "klipper")]
+        Command::Probe(probe) => probe::run(probe),
         #[cfg(feature = "tls")]
         Command::HashPassword(typed) => hash_password::run(&typed),
     }

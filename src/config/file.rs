@@ -95,8 +95,10 @@ keys! {
     RouteFile, "a route" {
         merge: MergeFile,
         proxy: ProxyFile,
+        #[cfg(feature = "klipper")]
+        probe: ProbeKeys,
     }
-    later: ["probe", "receive", "relay", "apps", "sd", "status"]
+    later: ["receive", "relay", "apps", "sd", "status"]
 }
 
 keys! {
@@ -130,6 +132,8 @@ keys! {
         file: FileKeys,
         #[cfg(feature = "local")]
         exec: ExecFile,
+        #[cfg(feature = "klipper")]
+        klipper: KlipperKeys,
         timeout: Text,
         labels: Named<Text>,
         cache: Text,
@@ -138,7 +142,7 @@ keys! {
         verify: Text,
         on_malformed: Text,
     }
-    later: ["push", "klipper"]
+    later: ["push"]
 }
 
 keys! {
@@ -174,6 +178,28 @@ keys! {
         allow_args: Text,
     }
     later: []
+}
+
+#[cfg(feature = "klipper")]
+keys! {
+    /// Which printers may be asked for, and what they are asked for.
+    ProbeKeys, "a probe" {
+        modules: OneOrMany<Text>,
+        targets: OneOrMany<Text>,
+    }
+    later: []
+}
+
+#[cfg(feature = "klipper")]
+keys! {
+    /// How a Klipper printer is reached, and what it is asked for.
+    KlipperKeys, "a klipper source" {
+        target: Text,
+        modules: OneOrMany<Text>,
+        api_key: Text,
+        api_key_file: Text,
+    }
+    later: ["tls"]
 }
 
 keys! {

@@ -12,7 +12,7 @@
 //! there, the others know their path, and the file is walked once more to it (`locate.rs`). Sources
 //! in files of their own (`folder.rs`) go the same way and meet the others in the third step.
 //!
-//! Not here: pipes and all sources but `http`, `file` and `exec`. Their
+//! Not here: pipes and all sources but `http`, `file`, `exec` and `klipper`. Their
 //! keys are known and refused as `not built yet`, apart from misspelt ones.
 
 mod access;
@@ -26,6 +26,8 @@ mod error;
 mod example;
 mod file;
 mod folder;
+#[cfg(feature = "klipper")]
+mod klipper;
 mod locate;
 mod near;
 mod network;
@@ -38,6 +40,8 @@ mod route;
 mod secret;
 mod shape;
 mod source;
+#[cfg(feature = "klipper")]
+mod targets;
 mod value;
 
 use std::fs;
@@ -48,6 +52,8 @@ pub use self::address::{BadAddress, Listen};
 pub use self::error::ConfigError;
 #[cfg(feature = "tools")]
 pub use self::example::example;
+#[cfg(feature = "klipper")]
+pub use self::klipper::{Module, Modules, is_key, printer};
 pub(crate) use self::near::did_you_mean;
 pub use self::network::Network;
 #[cfg(feature = "local")]
@@ -58,8 +64,12 @@ pub use self::plan::{
 };
 #[cfg(feature = "local")]
 pub use self::plan::{Exec, File};
+#[cfg(feature = "klipper")]
+pub use self::plan::{Klipper, Probe};
 pub use self::route::RoutePath;
 pub use self::secret::Secret;
+#[cfg(feature = "klipper")]
+pub use self::targets::Targets;
 pub use self::value::{BadValue, label_name, source_name};
 
 use crate::limits;

@@ -16,6 +16,14 @@ pub(super) fn outlets(
     sources: &[Source],
     context: &Context<'_>,
 ) -> Result<Vec<Outlet>, Fault> {
+    #[cfg(feature = "klipper")]
+    if let Some(keys) = &file.probe {
+        if file.merge.is_some() || file.proxy.is_some() {
+            return Err(Fault::rule(at, "probe answers the same requests as another: choose one"));
+        }
+        let probe = super::klipper::probe(&at.key("probe"), keys, sources, context)?;
+        return Ok(vec![Outlet::Probe(probe)]);
+    }
     let outlet = match (&file.merge, &file.proxy) {
         (Some(file), None) => Outlet::Merge(merge(&at.key("merge"), file, sources, context)?),
         (None, Some(file)) => Outlet::Proxy(proxy(&at.key("proxy"), file, sources, context)?),

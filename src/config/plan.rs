@@ -9,13 +9,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::Listen;
+#[cfg(feature = "klipper")]
+use super::klipper::Modules;
 use super::network::Network;
 #[cfg(feature = "local")]
 use super::pattern::PathPattern;
 use super::route::RoutePath;
 use super::secret::Secret;
+#[cfg(feature = "klipper")]
+use super::targets::Targets;
 pub use crate::exposition::OnConflict;
 pub use crate::http::client::Redirects;
+#[cfg(feature = "klipper")]
+use crate::http::url::Target;
 use crate::limits;
 
 /// The label that names a merged sample's source where the configuration names none, as in
@@ -80,6 +86,9 @@ pub enum Outlet {
     Merge(Merge),
     /// One member at a time, as it is.
     Proxy(Proxy),
+    /// A printer that the request names.
+    #[cfg(feature = "klipper")]
+    Probe(Probe),
 }
 
 impl Outlet {
@@ -89,8 +98,22 @@ impl Outlet {
         match self {
             Self::Merge(merge) => &merge.members,
             Self::Proxy(proxy) => &proxy.members,
+            #[cfg(feature = "klipper")]
+            Self::Probe(probe) => &probe.members,
         }
     }
+}
+
+/// Any printer that may be asked for.
+#[cfg(feature = "klipper")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// The printers among the sources, which can be asked for by their names.
+    pub members: Vec<Member>,
+    /// What others are asked for where the request does not say.
+    pub modules: Modules,
+    /// Which others may be asked for.
+    pub targets: Targets,
 }
 
 /// Many pages at one path, each by its name.
@@ -201,6 +224,9 @@ pub enum Kind {
     /// A command whose standard output is the page.
     #[cfg(feature = "local")]
     Exec(Exec),
+    /// A Klipper printer that is asked through Moonraker.
+    #[cfg(feature = "klipper")]
+    Klipper(Klipper),
 }
 
 impl Kind {
@@ -213,6 +239,8 @@ impl Kind {
             Self::File(_) => "file",
             #[cfg(feature = "local")]
             Self::Exec(_) => "exec",
+            #[cfg(feature = "klipper")]
+            Self::Klipper(_) => "klipper",
         }
     }
 }
@@ -243,6 +271,18 @@ pub struct Exec {
     pub cwd: Option<PathBuf>,
     /// Whether a scraper may add arguments.
     pub allow_args: bool,
+}
+
+/// A printer's address, and what it is asked for.
+#[cfg(feature = "klipper")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Klipper {
+    /// Where Moonraker is: what it is asked for follows.
+    pub target: Target,
+    /// What it is shown.
+    pub api_key: Option<Secret>,
+    /// What it is asked for.
+    pub modules: Modules,
 }
 
 /// An exporter's address and what a request to it carries.

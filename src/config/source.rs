@@ -13,6 +13,8 @@ use super::error::Fault;
 #[cfg(feature = "local")]
 use super::file::FileKeys;
 use super::file::{AuthFile, BasicFile, HttpFile, SourceFile};
+#[cfg(feature = "klipper")]
+use super::klipper;
 #[cfg(feature = "local")]
 use super::pattern::PathPattern;
 #[cfg(feature = "local")]
@@ -169,6 +171,10 @@ fn kind(at: &At<'_>, file: &SourceFile, context: &Context<'_>) -> Result<Kind, F
     #[cfg(feature = "local")]
     if let Some(exec) = &file.exec {
         take("exec", &|at| command::exec(at, exec, context).map(Kind::Exec))?;
+    }
+    #[cfg(feature = "klipper")]
+    if let Some(keys) = &file.klipper {
+        take("klipper", &|at| klipper::klipper(at, keys, context).map(Kind::Klipper))?;
     }
     found.map(|(_, kind)| kind).ok_or_else(|| Fault::rule(at, "a kind such as http is missing"))
 }
@@ -354,7 +360,7 @@ pub(super) fn is_user(user: &str) -> Result<(), BadValue> {
 }
 
 /// A secret, written here or in a file; with its place. `keys` are the names of both forms.
-fn secret<'a>(
+pub(super) fn secret<'a>(
     at: &'a At<'a>,
     keys: [&'a str; 2],
     texts: (Option<&Text>, Option<&Text>),

@@ -2,6 +2,7 @@
 //! Does no I/O.
 
 use std::fmt::{self, Write as _};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::http::fault::Fault;
@@ -10,13 +11,15 @@ use crate::http::head::ReplyHead;
 use crate::http::server::Cursor;
 use crate::http::url::{Authority, Target, UrlError, UrlRule};
 
-/// The methods that fetch.
+/// The methods that are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// The page.
     Get,
     /// Its head only.
     Head,
+    /// What the body asks for.
+    Post,
 }
 
 /// Which redirects are followed.
@@ -34,7 +37,7 @@ pub enum Redirects {
 /// A request to be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Outgoing<'a> {
-    /// GET or HEAD.
+    /// GET, HEAD or POST.
     pub method: Method,
     /// Where to.
     pub target: &'a Target,
@@ -52,6 +55,28 @@ pub struct Outgoing<'a> {
     pub timeout: Option<Duration>,
     /// Which redirects are followed.
     pub redirects: Redirects,
+    /// The body of a POST, JSON always.
+    pub body: &'a [u8],
+    /// Which addresses may be connected to.
+    pub reach: Reach<'a>,
+}
+
+/// Which addresses may be connected to: any, or those that a rule allows.
+#[derive(Clone, Copy, Default)]
+pub struct Reach<'a>(pub Option<&'a dyn Fn(IpAddr) -> bool>);
+
+impl Reach<'_> {
+    /// Whether this address may be connected to.
+    #[must_use]
+    pub fn allows(self, address: IpAddr) -> bool {
+        self.0.is_none_or(|rule| rule(address.to_canonical()))
+    }
+}
+
+impl fmt::Debug for Reach<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Reach(some)" } else { "Reach(any)" })
+    }
 }
 
 impl<'a> Outgoing<'a> {
@@ -68,7 +93,15 @@ impl<'a> Outgoing<'a> {
             accept_encoding: "identity",
             timeout: None,
             redirects: Redirects::Same,
+            body: &[],
+            reach: Reach(None),
         }
+    }
+
+    /// A question that changes nothing, so that it may be asked twice, with this JSON as its body.
+    #[must_use]
+    pub const fn post(target: &'a Target, body: &'a [u8]) -> Self {
+        Self { method: Method::Post, body, redirects: Redirects::Never, ..Self::get(target) }
     }
 
     /// Writes the request to the front of `out`; `None` if it does not fit or a field holds bytes
@@ -91,6 +124,7 @@ impl<'a> Outgoing<'a> {
         let method = match self.method {
             Method::Get => "GET",
             Method::Head => "HEAD",
+            Method::Post => "POST",
         };
         write!(out, "{method} {}", self.target.request())?;
         match (self.query, self.target.query()) {
@@ -111,6 +145,13 @@ impl<'a> Outgoing<'a> {
         }
         for (name, value) in self.fields {
             write!(out, "{name}: {value}\r\n")?;
+        }
+        if self.method == Method::Post {
+            write!(
+                out,
+                "Content-Type: application/json\r\nContent-Length: {}\r\n",
+                self.body.len()
+            )?;
         }
         out.write_str("\r\n")
     }

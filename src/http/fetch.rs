@@ -14,7 +14,7 @@ use event_listener::Event;
 use smol::Timer;
 
 use crate::http::alarm::later;
-use crate::http::client::{Method, Outgoing, RedirectError};
+use crate::http::client::{Method, Outgoing, Reach, RedirectError};
 use crate::http::fault::Fault;
 use crate::http::resolve::{ResolveError, Resolver};
 use crate::http::response::{HeadBuffer, Link, Response};
@@ -43,6 +43,8 @@ pub enum FetchError {
     Malformed(Fault),
     /// A redirect is not followed.
     Redirect(RedirectError),
+    /// The place has no address that may be reached.
+    OutOfReach(Authority),
 }
 
 impl fmt::Display for FetchError {
@@ -60,6 +62,7 @@ impl fmt::Display for FetchError {
             Self::Io(fault) => write!(f, "the connection broke: {}", Brief(fault)),
             Self::Malformed(fault) => write!(f, "malformed answer: {fault}"),
             Self::Redirect(fault) => fault.fmt(f),
+            Self::OutOfReach(place) => write!(f, "{place} is at no address that may be reached"),
         }
     }
 }
@@ -116,7 +119,7 @@ impl Client {
     /// # Errors
     ///
     /// [`FetchError`]. A status other than 200 is an answer like any other.
-    pub async fn get(&self, request: &Outgoing<'_>) -> Result<Response, FetchError> {
+    pub async fn fetch(&self, request: &Outgoing<'_>) -> Result<Response, FetchError> {
         let (response, next) = self.ask(request).await?;
         let Some(mut target) = next else { return Ok(response) };
         drop(response);
@@ -155,16 +158,16 @@ impl Client {
     /// One request, one answer. A kept connection that turns out to be stale is replaced once.
     async fn ask(&self, request: &Outgoing<'_>) -> Result<(Response, Option<Target>), FetchError> {
         let place = Place { shared: self.0.clone(), authority: request.target.authority().clone() };
-        let kept = self.0.take(&place.authority);
-        let may_be_stale = kept.is_some() && request.method == Method::Get;
+        let kept = self.0.take(&place.authority, request.reach);
+        let may_be_stale = kept.is_some() && request.method != Method::Head;
         let mut link = place.link(match kept {
             Some(socket) => socket,
-            None => self.0.connect(&place.authority).await?,
+            None => self.0.connect(&place.authority, request.reach).await?,
         });
         let mut end = link.exchange(request).await;
         let lost = matches!(end, Err(FetchError::Io(_) | FetchError::Closed));
         if lost && may_be_stale && link.is_silent() {
-            link.socket = self.0.connect(&place.authority).await?;
+            link.socket = self.0.connect(&place.authority, request.reach).await?;
             end = link.exchange(request).await;
         }
         let (mut response, next) = Response::new(request, link, end?)?;
@@ -176,13 +179,17 @@ impl Client {
 }
 
 impl Shared {
-    async fn connect(&self, authority: &Authority) -> Result<Socket, FetchError> {
+    async fn connect(&self, authority: &Authority, reach: Reach<'_>) -> Result<Socket, FetchError> {
         let told = |fault| FetchError::Connect(authority.clone(), fault);
         let (host, port) = match authority.endpoint() {
             Endpoint::Host(host, port) => (host, port),
             Endpoint::Unix(path) => return Socket::unix(path).await.map_err(told),
         };
-        let addresses = self.resolver.resolve(host).await.map_err(FetchError::Resolve)?;
+        let mut addresses = self.resolver.resolve(host).await.map_err(FetchError::Resolve)?;
+        addresses.retain(|address| reach.allows(*address));
+        if addresses.is_empty() {
+            return Err(FetchError::OutOfReach(authority.clone()));
+        }
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         let mut left = addresses.len();
         for ip in addresses {
@@ -201,10 +208,15 @@ impl Shared {
     }
 
     /// An idle connection to this place that can carry a request; those that cannot are closed.
-    fn take(&self, authority: &Authority) -> Option<Socket> {
+    fn take(&self, authority: &Authority, reach: Reach<'_>) -> Option<Socket> {
         self.expire();
         let mut idle = self.idle.borrow_mut();
-        while let Some(at) = idle.iter().rposition(|one| one.authority == *authority) {
+        // One that others have opened may lead to where this one must not go.
+        let fits = |one: &Idle| {
+            let peer = one.socket.peer().and_then(|peer| peer.ip());
+            one.authority == *authority && peer.is_none_or(|address| reach.allows(address))
+        };
+        while let Some(at) = idle.iter().rposition(fits) {
             let socket = idle.remove(at).socket;
             if socket.is_quiet() {
                 return Some(socket);

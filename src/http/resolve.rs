@@ -26,7 +26,10 @@ pub struct ResolveError {
 
 impl fmt::Display for ResolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "resolve {}: {}", self.name, self.why)
+        write!(f, "resolve {}: {}", self.name, self.why)?;
+        // The C library that the programs for boards are built with asks DNS alone.
+        let local = self.name.trim_end_matches('.').ends_with(".local");
+        f.write_str(if local { " (names under .local need mDNS, which is not asked)" } else { "" })
     }
 }
 
@@ -236,6 +239,10 @@ mod tests {
             assert_eq!(fault.to_string(), "resolve node: nobody knows");
         }
         assert_eq!(COUNT.load(Ordering::Relaxed), 1);
+        let local = smol::block_on(resolver.resolve("voron.local")).unwrap_err();
+        let told =
+            "resolve voron.local: nobody knows (names under .local need mDNS, which is not asked)";
+        assert_eq!(local.to_string(), told);
         let (answer, kept) = judge("x", &Ok(vec![]));
         assert_eq!(answer.unwrap_err().to_string(), "resolve x: it has no address");
         assert_eq!(kept, LOOKUP_FAILURE_KEPT);

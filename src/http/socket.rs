@@ -99,6 +99,15 @@ impl Socket {
         Ok(Self::Tcp(stream))
     }
 
+    /// Who is at the other end; `None` if it has gone.
+    #[must_use]
+    pub fn peer(&self) -> Option<Peer> {
+        match self {
+            Self::Tcp(stream) => stream.get_ref().peer_addr().ok().map(Peer::tcp),
+            Self::Unix(_) => Some(Peer::Unix),
+        }
+    }
+
     /// Makes the close that comes next a reset: the peer learns that what it has is not all, and the
     /// kernel keeps nothing that the peer will not take.
     pub fn reset(&self) {

@@ -4,6 +4,8 @@ mod deadline;
 mod merge;
 mod negotiate;
 mod packing;
+#[cfg(feature = "klipper")]
+mod probe;
 mod proxy;
 mod reply;
 #[cfg(feature = "status")]
@@ -13,6 +15,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 pub use self::merge::{MergeOutlet, Outcome};
+#[cfg(feature = "klipper")]
+pub use self::probe::ProbeOutlet;
 pub use self::proxy::ProxyOutlet;
 pub use self::reply::{Body, Buffer, Refusal};
 use crate::access::{Access, Denied};
@@ -62,6 +66,8 @@ struct Route {
 enum Outlet {
     Merge(Rc<MergeOutlet>),
     Proxy(Rc<ProxyOutlet>),
+    #[cfg(feature = "klipper")]
+    Probe(Rc<ProbeOutlet>),
 }
 
 /// What a request asks for.
@@ -114,6 +120,10 @@ impl Server {
                     }
                     config::Outlet::Proxy(proxy) => {
                         Outlet::Proxy(Rc::new(ProxyOutlet::new(proxy, sources)))
+                    }
+                    #[cfg(feature = "klipper")]
+                    config::Outlet::Probe(probe) => {
+                        Outlet::Probe(Rc::new(ProbeOutlet::new(probe, sources)))
                     }
                 };
                 for source in &of_route {
@@ -222,6 +232,13 @@ impl Server {
                         let (query, fields) =
                             (request.head.target().raw_query(), request.head.fields());
                         proxy.answer(engine, self, (query, fields), deadline).await
+                    }
+                    #[cfg(feature = "klipper")]
+                    Outlet::Probe(probe) => {
+                        let key = probe::api_key(request.head.fields(), self.access.is_asked());
+                        let asked = (request.head.target().raw_query(), key.as_deref());
+                        let reply = probe.answer(engine, asked, deadline).await?;
+                        Ok(packed(reply, engine, request.head.fields()))
                     }
                 }
             }

@@ -10,6 +10,8 @@ use crate::exposition::IndexError;
 use crate::http::fetch::{Brief, FetchError};
 #[cfg(feature = "gzip")]
 use crate::http::gzip::GzipFault;
+#[cfg(feature = "klipper")]
+use crate::json::Malformed;
 use crate::limits::{FILE_READS, FILES};
 use crate::memory::{Full, PageError};
 
@@ -36,6 +38,12 @@ pub enum ScrapeError {
     Memory,
     /// There is no room left for pages that stay, and this one is fetched to stay.
     NotKept,
+    /// A reply is no JSON.
+    #[cfg(feature = "klipper")]
+    Json(Malformed),
+    /// A reply has not what was asked for.
+    #[cfg(feature = "klipper")]
+    Unasked,
     /// A file cannot be read.
     File(FileFault),
     /// A file was not written for this long, which is longer than it may be.
@@ -144,7 +152,7 @@ impl ScrapeError {
         match self {
             Self::Fetch(error) => match error {
                 FetchError::Resolve(_) => "resolve",
-                FetchError::Connect(..) => "connect",
+                FetchError::Connect(..) | FetchError::OutOfReach(_) => "connect",
                 FetchError::Redirect(_) => "redirect",
                 FetchError::Malformed(_) | FetchError::Request => "protocol",
                 // What else there is means that the connection ended before the page did.
@@ -163,6 +171,8 @@ impl ScrapeError {
             }
             Self::Page(PageError::Full) | Self::Index(IndexError::Full) | Self::Memory => "memory",
             Self::NotKept => "memory",
+            #[cfg(feature = "klipper")]
+            Self::Json(_) | Self::Unasked => "malformed",
             Self::File(_) => "file",
             Self::Stale(..) => "stale",
             Self::Exec(_) => "exec",
@@ -206,6 +216,10 @@ impl fmt::Display for ScrapeError {
             Self::Index(error) => error.fmt(f),
             Self::Memory => Full.fmt(f),
             Self::NotKept => f.write_str("limits.kept has no room left for its page"),
+            #[cfg(feature = "klipper")]
+            Self::Json(fault) => write!(f, "malformed JSON: {fault}"),
+            #[cfg(feature = "klipper")]
+            Self::Unasked => f.write_str("the answer is not one of Moonraker's"),
             Self::File(fault) => fault.fmt(f),
             Self::Stale(age, most) => {
                 let (age, most) = (age.as_secs(), most.as_secs_f64());
@@ -233,6 +247,13 @@ impl Error for ScrapeError {
 impl From<FetchError> for ScrapeError {
     fn from(error: FetchError) -> Self {
         Self::Fetch(error)
+    }
+}
+
+#[cfg(feature = "klipper")]
+impl From<Malformed> for ScrapeError {
+    fn from(fault: Malformed) -> Self {
+        Self::Json(fault)
     }
 }
 

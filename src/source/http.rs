@@ -66,7 +66,7 @@ impl Http {
             redirects: self.redirects,
             ..Outgoing::get(&self.target)
         };
-        Ok(engine.client.get(&outgoing).await?)
+        Ok(engine.client.fetch(&outgoing).await?)
     }
 
     /// Asks the exporter for its page and indexes it.

@@ -9,20 +9,24 @@
 
 mod doc;
 mod facts;
-mod module;
 mod pattern;
+mod printer;
+mod query;
 mod rows;
 mod special;
 mod table;
+mod verdict;
 mod walk;
 mod write;
 
 pub use self::doc::Doc;
-use self::facts::Facts;
-pub use self::module::{Module, Modules, NoModule};
+use self::facts::{Facts, Seen};
+pub use self::printer::{Answer, Ask, Printer};
+use self::verdict::Verdict;
 pub use self::walk::WalkError;
 use self::walk::Walker;
 use self::write::Writer;
+use crate::config::{Module, Modules};
 use crate::memory::{Budget, PageError, Text};
 
 /// What the replies of one printer say, and the page made of it.
@@ -56,9 +60,29 @@ impl Sheet {
     ///
     /// [`PageError`] where it is longer, or there is no memory for it.
     pub fn page(&self, limit: usize) -> Result<Text, PageError> {
+        self.finish(Writer::new(&self.budget, limit), self.modules)
+    }
+
+    /// The page of `modules`, with how the probe went at its front.
+    fn page_with(
+        &self,
+        verdict: &Verdict<'_>,
+        modules: Modules,
+        limit: usize,
+    ) -> Result<Text, PageError> {
         let mut out = Writer::new(&self.budget, limit);
-        rows::write(&self.facts, self.modules, &mut out);
-        special::write(&self.facts, self.modules, &mut out);
+        verdict.write(&mut out);
+        self.finish(out, modules)
+    }
+
+    fn finish(&self, mut out: Writer, modules: Modules) -> Result<Text, PageError> {
+        rows::write(&self.facts, modules, &mut out);
+        special::write(&self.facts, modules, &mut out);
         out.finish()
+    }
+
+    /// What fanin itself wants to know of an object of Klipper's.
+    fn core(&self, path: &str) -> Option<Seen<'_>> {
+        self.facts.of(Module::Core, path)
     }
 }

@@ -44,6 +44,8 @@ use crate::config;
 use crate::exposition::{Page, Watch};
 use crate::http::fetch::Client;
 use crate::limits::FIRST_BLOCKS;
+#[cfg(feature = "klipper")]
+use crate::limits::REPLY_MARGIN;
 use crate::memory::{Admission, Budget, Pool, Want, blocks_for};
 use crate::telemetry::log::Chain;
 use crate::telemetry::metrics::{Metrics, Scrape, SourceStats};
@@ -101,6 +103,8 @@ enum Kind {
     File(file::File),
     #[cfg(feature = "local")]
     Exec(exec::Exec),
+    #[cfg(feature = "klipper")]
+    Klipper(klipper::Printer, config::Modules),
 }
 
 /// What a source remembers from scrape to scrape and from configuration to configuration.
@@ -130,6 +134,9 @@ pub struct State {
     epoch: Cell<u32>,
     /// When `every` wants the next fetch.
     due: Cell<Option<Instant>>,
+    /// Why the printer is not there, as the fetch under way found.
+    #[cfg(feature = "klipper")]
+    down: RefCell<Option<ScrapeError>>,
     /// Why the last fetch that `every` wanted failed, if it did.
     failed: RefCell<Option<Rc<ScrapeError>>>,
 }
@@ -157,6 +164,8 @@ impl Source {
             config::Kind::File(plan) => Kind::File(file::File::new(plan)),
             #[cfg(feature = "local")]
             config::Kind::Exec(plan) => Kind::Exec(exec::Exec::new(plan)),
+            #[cfg(feature = "klipper")]
+            config::Kind::Klipper(plan) => Kind::Klipper(klipper::Printer::new(plan), plan.modules),
         };
         Ok(Self {
             name: plan.name.clone(),
@@ -205,6 +214,8 @@ impl Source {
             Kind::File(_) => "file",
             #[cfg(feature = "local")]
             Kind::Exec(_) => "exec",
+            #[cfg(feature = "klipper")]
+            Kind::Klipper(..) => "klipper",
         }
     }
 
@@ -217,6 +228,17 @@ impl Source {
             Kind::File(file) => file.place(),
             #[cfg(feature = "local")]
             Kind::Exec(exec) => exec.place(),
+            #[cfg(feature = "klipper")]
+            Kind::Klipper(printer, _) => printer.place(),
+        }
+    }
+
+    /// The printer that it is, and what it is asked for.
+    #[cfg(feature = "klipper")]
+    pub(crate) const fn printer(&self) -> Option<(&klipper::Printer, config::Modules)> {
+        match &self.kind {
+            Kind::Klipper(printer, modules) => Some((printer, *modules)),
+            _ => None,
         }
     }
 
@@ -238,7 +260,7 @@ impl Source {
             Kind::Http(_) => params.clone(),
             #[cfg(feature = "local")]
             Kind::Exec(exec) if exec.takes_args() => params.only(ARGS),
-            #[cfg(feature = "local")]
+            #[cfg(any(feature = "local", feature = "klipper"))]
             _ => Params::default(),
         }
     }
@@ -262,6 +284,9 @@ impl Source {
             // Few, or a slow command would hold up the first scrapes of others.
             #[cfg(feature = "local")]
             (Kind::Exec(_), 0) => Some(FIRST_BLOCKS),
+            // One of many printers that is off would hold up the others.
+            #[cfg(feature = "klipper")]
+            (Kind::Klipper(..), 0) => Some(FIRST_BLOCKS),
             (Kind::Http(_), 0) if self.state.has_failed() => Some(FIRST_BLOCKS),
             (Kind::Http(_), 0) => None,
             (_, blocks) => Some(blocks),
@@ -286,6 +311,11 @@ impl Source {
             None => Ok(Rc::new(page)),
         });
         let seen = fetched.as_ref().map(|page| (Some(page.samples()), page.text().len()));
+        // A printer that is off has a page that says so, and counts as failed all the same.
+        #[cfg(feature = "klipper")]
+        let down = self.state.down.take();
+        #[cfg(feature = "klipper")]
+        let seen = down.as_ref().map_or(seen, Err);
         self.take_down(start.elapsed(), seen);
         fetched
     }
@@ -328,9 +358,41 @@ impl Source {
                 Kind::File(file) => Box::pin(file.fetch(self, engine, budget)).await,
                 #[cfg(feature = "local")]
                 Kind::Exec(exec) => Box::pin(exec.fetch(self, engine, budget, params)).await,
+                #[cfg(feature = "klipper")]
+                Kind::Klipper(printer, modules) => {
+                    let ask = self.printer_ask(*modules, deadline);
+                    let answer = Box::pin(printer.ask(engine, budget, &ask)).await?;
+                    self.state.down.replace(answer.down);
+                    Ok(answer.page)
+                }
             }
         };
-        within(deadline, work).await
+        within(self.given_up(deadline), work).await
+    }
+
+    /// When a fetch is given up. A printer says itself what it has got by its deadline.
+    fn given_up(&self, deadline: Instant) -> Instant {
+        match self.kind {
+            #[cfg(feature = "klipper")]
+            Kind::Klipper(..) => {
+                deadline.checked_add(REPLY_MARGIN.div_f32(2.0)).unwrap_or(deadline)
+            }
+            _ => deadline,
+        }
+    }
+
+    /// What a printer is asked for.
+    #[cfg(feature = "klipper")]
+    const fn printer_ask(&self, modules: config::Modules, deadline: Instant) -> klipper::Ask<'_> {
+        klipper::Ask {
+            modules,
+            api_key: None,
+            reach: None,
+            deadline,
+            limit: self.max_bytes,
+            families: self.families,
+            watch: &self.watch,
+        }
     }
 
     /// Takes down how a fetch went, unless there was no memory for it: it may be tried again.

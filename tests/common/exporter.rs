@@ -217,6 +217,14 @@ impl Conversation {
         self.wire.get_mut().write_all(bytes).is_ok()
     }
 
+    /// Reads the body of the request whose head this is.
+    pub fn body(&mut self, head: &str) -> String {
+        let length = field(head, "content-length").map_or(0, |text| text.parse().unwrap());
+        let mut body = vec![0; length];
+        self.wire.read_exact(&mut body).unwrap();
+        String::from_utf8(body).unwrap()
+    }
+
     /// Waits until the other end closes.
     pub fn until_closed(&mut self) {
         let _ = io::copy(&mut self.wire, &mut io::sink());

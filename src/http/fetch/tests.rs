@@ -83,7 +83,7 @@ fn fetch_as(method: Method, wire: &[u8]) -> Result<(u16, Vec<u8>), FetchError> {
     };
     beside(server, async {
         let asked = Outgoing { method, ..Outgoing::get(&target) };
-        result = Some(match Client::new().get(&asked).await {
+        result = Some(match Client::new().fetch(&asked).await {
             Ok(mut response) => read_all(&mut response).await.map(|body| (response.status, body)),
             Err(fault) => Err(fault),
         });
@@ -178,7 +178,7 @@ fn a_body_is_the_same_wherever_the_wire_is_cut() {
     };
     beside(server, async {
         for cut in 0..=wire.len() {
-            let mut response = client.get(&Outgoing::get(&target)).await.unwrap();
+            let mut response = client.fetch(&Outgoing::get(&target)).await.unwrap();
             let body = read_all(&mut response).await.unwrap();
             assert_eq!(str::from_utf8(&body), Ok("up 1\nup 2\nup 3\n"), "cut at {cut}");
             drop(response);
@@ -199,7 +199,7 @@ fn what_the_head_says_is_kept() {
         socket.write_all(wire.as_bytes()).await.unwrap();
     };
     beside(server, async {
-        let response = Client::new().get(&Outgoing::get(&target)).await.unwrap();
+        let response = Client::new().fetch(&Outgoing::get(&target)).await.unwrap();
         assert_eq!(response.content_type.as_deref(), Some("text/plain"));
         assert_eq!(response.content_encoding.as_deref(), Some("gzip"));
         assert_eq!(response.retry_after.as_deref(), Some("5"));
@@ -224,7 +224,7 @@ fn connections_for_two(wire: &'static str, read: bool) -> usize {
     };
     beside(server, async {
         for _ in 0..2 {
-            let mut response = client.get(&Outgoing::get(&target)).await.unwrap();
+            let mut response = client.fetch(&Outgoing::get(&target)).await.unwrap();
             if read {
                 read_all(&mut response).await.unwrap();
             }
@@ -272,9 +272,9 @@ fn a_stale_connection_is_replaced_once() {
         }
     };
     beside(server, async {
-        client.get(&Outgoing::get(&target)).await.unwrap();
-        client.get(&Outgoing::get(&target)).await.unwrap();
-        let fault = client.get(&Outgoing::get(&target)).await.unwrap_err();
+        client.fetch(&Outgoing::get(&target)).await.unwrap();
+        client.fetch(&Outgoing::get(&target)).await.unwrap();
+        let fault = client.fetch(&Outgoing::get(&target)).await.unwrap_err();
         assert!(matches!(fault, FetchError::Closed | FetchError::Io(_)), "{fault}");
     });
 }
@@ -302,7 +302,7 @@ fn redirects_are_followed_five_times() {
         };
         beside(server, async {
             let asked = Outgoing { authorization: Some("s"), ..Outgoing::get(&target) };
-            let got = Client::new().get(&asked).await.map(|response| response.status);
+            let got = Client::new().fetch(&asked).await.map(|response| response.status);
             assert_eq!(got.map_err(|fault| fault.to_string()), want.map_err(str::to_owned));
         });
     }
@@ -331,7 +331,7 @@ fn a_redirect_elsewhere_leaves_secrets_behind() {
             redirects: Redirects::Any,
             ..Outgoing::get(&target)
         };
-        assert_eq!(Client::new().get(&asked).await.unwrap().status, 200);
+        assert_eq!(Client::new().fetch(&asked).await.unwrap().status, 200);
     });
 }
 
@@ -340,10 +340,10 @@ fn a_place_that_does_not_listen_is_named() {
     let upstream = Upstream::new();
     let (target, port) = (upstream.url("/"), upstream.port);
     drop(upstream);
-    let fault = smol::block_on(Client::new().get(&Outgoing::get(&target))).unwrap_err();
+    let fault = smol::block_on(Client::new().fetch(&Outgoing::get(&target))).unwrap_err();
     assert_eq!(fault.to_string(), format!("connect 127.0.0.1:{port}: connection refused"));
     let target = Target::parse("unix:///nowhere/x.sock:/").unwrap();
-    let fault = smol::block_on(Client::new().get(&Outgoing::get(&target))).unwrap_err();
+    let fault = smol::block_on(Client::new().fetch(&Outgoing::get(&target))).unwrap_err();
     assert_eq!(fault.to_string(), "connect x.sock: no such file");
     assert_eq!(format!("{fault:#}"), "connect /nowhere/x.sock: no such file", "for the log");
 }
@@ -354,7 +354,7 @@ fn a_request_that_does_not_fit_is_not_sent() {
     let target = upstream.url("/");
     let long = "x".repeat(HEAD);
     let asked = Outgoing { query: &long, ..Outgoing::get(&target) };
-    let fault = smol::block_on(Client::new().get(&asked)).unwrap_err();
+    let fault = smol::block_on(Client::new().fetch(&asked)).unwrap_err();
     assert!(matches!(fault, FetchError::Request), "{fault}");
 }
 
@@ -366,7 +366,7 @@ fn few_idle_connections_are_kept_for_a_place() {
     smol::block_on(async {
         let place = Place { shared: client.0.clone(), authority: target.authority().clone() };
         for _ in 0..=FETCHES_KEPT {
-            place.keep(client.0.connect(target.authority()).await.unwrap());
+            place.keep(client.0.connect(target.authority(), Reach(None)).await.unwrap());
         }
         assert_eq!(client.idle(), FETCHES_KEPT);
         client.0.idle.borrow_mut()[0].until = Instant::now();
@@ -380,7 +380,7 @@ fn a_fetch_takes_little_memory_besides_its_buffer() {
     let target = Target::parse("http://a/").unwrap();
     let client = Client::new();
     let asked = Outgoing::get(&target);
-    let size = std::mem::size_of_val(&client.get(&asked));
+    let size = std::mem::size_of_val(&client.fetch(&asked));
     assert!(size <= 2048, "{size}");
     assert!(std::mem::size_of::<Response>() <= 512, "{}", std::mem::size_of::<Response>());
 }
@@ -396,4 +396,61 @@ fn a_buffer_is_used_again() {
         drop(lent);
         assert_eq!(client.0.buffers.borrow().len(), count.min(FETCH_BUFFERS));
     }
+}
+
+#[test]
+fn a_body_is_sent_and_a_stale_connection_replaced() {
+    let upstream = Upstream::new();
+    let target = upstream.url("/q");
+    let bodies = RefCell::new(Vec::new());
+    let server = async {
+        loop {
+            // Each connection carries one exchange and closes without a word.
+            let mut socket = upstream.accept().await;
+            let head = request(&mut socket).await;
+            let mut body = [0; 2];
+            socket.read_exact(&mut body).await.unwrap();
+            bodies.borrow_mut().push((head, body));
+            socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx").await.unwrap();
+        }
+    };
+    beside(server, async {
+        let client = Client::new();
+        for _ in 0..2 {
+            let mut response = client.fetch(&Outgoing::post(&target, b"{}")).await.unwrap();
+            assert_eq!(read_all(&mut response).await.unwrap(), b"x");
+        }
+    });
+    for (head, body) in bodies.borrow().iter() {
+        assert!(head.starts_with("POST /q HTTP/1.1\r\n"), "{head}");
+        assert!(
+            head.ends_with("Content-Type: application/json\r\nContent-Length: 2\r\n\r\n"),
+            "{head}"
+        );
+        assert_eq!(body, b"{}");
+    }
+}
+
+#[test]
+fn an_address_out_of_reach_is_neither_connected_nor_used() {
+    let upstream = Upstream::new();
+    let target = upstream.url("/");
+    let server = async {
+        let mut socket = upstream.accept().await;
+        while !request(&mut socket).await.is_empty() {
+            socket.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx").await.unwrap();
+        }
+    };
+    beside(server, async {
+        let client = Client::new();
+        let mut response = client.fetch(&Outgoing::get(&target)).await.unwrap();
+        read_all(&mut response).await.unwrap();
+        drop(response);
+        assert_eq!(client.idle(), 1);
+        let never = |_| false;
+        let asked = Outgoing { reach: Reach(Some(&never)), ..Outgoing::get(&target) };
+        let fault = client.fetch(&asked).await.unwrap_err();
+        assert!(matches!(fault, FetchError::OutOfReach(_)), "{fault}");
+        assert_eq!(client.idle(), 1);
+    });
 }

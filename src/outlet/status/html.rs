@@ -162,6 +162,11 @@ fn routes(view: &View<'_>, out: &mut TextWriter) -> fmt::Result {
                     write!(out, ", else {}", Html(name))?;
                 }
             }
+            #[cfg(feature = "klipper")]
+            Does::Probe { sources } => {
+                let target = super::TARGET;
+                write!(out, "a printer by <code>?{target}=</code>, {sources} of them configured")?;
+            }
         }
         out.write_str("\n")?;
     }

@@ -103,6 +103,8 @@ impl Json {
                 Does::Own => ("self", 0, true, false, None),
                 Does::Merge { sources, own, strict } => ("merge", sources, own, strict, None),
                 Does::Proxy { sources, own, default } => ("proxy", sources, own, false, default),
+                #[cfg(feature = "klipper")]
+                Does::Probe { sources } => ("probe", sources, false, false, None),
             };
             self.whole(&ToldRoute { path, outlet, sources, own_metrics, strict, default })?;
         }

@@ -18,6 +18,8 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
+#[cfg(feature = "klipper")]
+use super::probe::TARGET;
 use super::proxy::MODULE;
 use super::{Body, Outlet, Refusal, Route, Server, negotiate};
 use crate::http::fields::Fields;
@@ -149,6 +151,9 @@ enum Does<'a> {
     Merge { sources: usize, own: bool, strict: bool },
     /// One of this many sources at a time.
     Proxy { sources: usize, own: bool, default: Option<&'a str> },
+    /// Printers, of which this many are configured.
+    #[cfg(feature = "klipper")]
+    Probe { sources: usize },
 }
 
 /// A path with its query, as it stands in a URL.
@@ -176,6 +181,8 @@ impl Route {
         let does = match &self.outlet {
             Outlet::Merge(merge) => Does::Merge { sources, own, strict: merge.is_strict() },
             Outlet::Proxy(proxy) => Does::Proxy { sources, own, default: proxy.default() },
+            #[cfg(feature = "klipper")]
+            Outlet::Probe(_) => Does::Probe { sources },
         };
         Page { path: &self.name, does }
     }
@@ -186,6 +193,8 @@ impl Route {
         let query = match &self.outlet {
             Outlet::Merge(_) => None,
             Outlet::Proxy(_) => Some((MODULE, source.name())),
+            #[cfg(feature = "klipper")]
+            Outlet::Probe(_) => Some((TARGET, source.name())),
         };
         reaches.then_some(Link { path: &self.name, query })
     }

@@ -4,6 +4,7 @@
 //! goes when the page is written. Where a reply has more than fits, the rest is passed over.
 
 use super::table::{self, Key, Object};
+use crate::config::Module;
 use crate::limits::{BLOCK, KLIPPER_FACTS, KLIPPER_FIELDS, KLIPPER_OBJECTS, KLIPPER_TEXT};
 use crate::memory::{Block, Budget, Full, Place, Table};
 
@@ -141,6 +142,13 @@ impl Facts {
             object.paths.first() == Some(&path)
                 && object.metrics.iter().any(|metric| metric.field == has)
         };
+        let found = table::objects().filter(|(_, object)| fits(object));
+        found.flat_map(|object| self.elements(object)).next()
+    }
+
+    /// The one element of the object of a module with this path.
+    pub(super) fn of(&self, module: Module, path: &str) -> Option<Seen<'_>> {
+        let fits = |object: &Object| object.module == module && object.paths == [path];
         let found = table::objects().filter(|(_, object)| fits(object));
         found.flat_map(|object| self.elements(object)).next()
     }

@@ -1,9 +1,10 @@
 //! Writes what the table's rows say.
 
 use super::facts::{Facts, Seen as Element, Value};
-use super::module::Modules;
+
 use super::table::{self, Key, Metric, Object, Part, Take};
 use super::write::{Seen, Writer, cleaned};
+use crate::config::Modules;
 
 /// The lowest temperature of a sensor that was never read, by Klipper.
 const NEVER: f64 = 99_999_999.0;

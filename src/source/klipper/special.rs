@@ -1,9 +1,10 @@
 //! What the table's rows cannot say.
 
 use super::facts::{Facts, Seen as Element};
-use super::module::{Module, Modules};
+
 use super::table;
 use super::write::{Writer, cleaned};
+use crate::config::{Module, Modules};
 
 /// Gates of an MMU that are looked at.
 const GATES: u32 = 256;
@@ -92,10 +93,8 @@ fn job(facts: &Facts, out: &mut Writer) {
     let Some(job) = facts.one("jobs/0", "status").filter(|job| !job.is_empty()) else { return };
     let runs = job.word("status") == Some("in_progress");
     // The history is written as a job begins and ends, and not in between.
-    let print = table::objects()
-        .filter(|(_, object)| object.module == Module::History && object.paths == ["print_stats"])
-        .find_map(|object| facts.elements(object).next())
-        .filter(|print| print.field("total_duration").is_some());
+    let print = facts.of(Module::History, "print_stats");
+    let print = print.filter(|print| print.field("total_duration").is_some());
     let families = [
         (
             "current_print_object_height",

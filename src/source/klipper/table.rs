@@ -14,7 +14,7 @@ mod printer;
 mod server;
 
 use super::doc::Doc;
-use super::module::Module;
+use crate::config::{Module, Modules};
 
 /// A place in a reply.
 pub(super) struct Object {
@@ -170,6 +170,11 @@ const fn keep(field: &'static str) -> Metric {
 const TABLES: [&[Object]; 5] =
     [server::OBJECTS, printer::OBJECTS, mmu::OBJECTS, cfs::OBJECTS, special::OBJECTS];
 
+/// Whether one of `modules` needs this reply.
+pub(super) fn need(modules: Modules, doc: Doc) -> bool {
+    objects().any(|(_, object)| object.doc == doc && modules.has(object.module))
+}
+
 /// All objects with their numbers.
 pub(super) fn objects() -> impl Iterator<Item = (usize, &'static Object)> {
     TABLES.into_iter().flatten().enumerate()
@@ -182,14 +187,20 @@ pub(super) fn count() -> usize {
 
 /// What special metrics need that no row of an object above says.
 mod special {
-    use super::{Doc, Key, Module, Object, keep};
+    use super::{Doc, Key, Metric, Module, Object, keep};
 
-    pub(super) const OBJECTS: &[Object] = &[Object {
-        doc: Doc::Objects,
-        module: Module::History,
-        paths: &["print_stats"],
-        key: Key::One,
-        label: "",
-        metrics: &[keep("total_duration")],
-    }];
+    const fn keeps(
+        module: Module,
+        paths: &'static [&'static str],
+        metrics: &'static [Metric],
+    ) -> Object {
+        Object { doc: Doc::Objects, module, paths, key: Key::One, label: "", metrics }
+    }
+
+    pub(super) const OBJECTS: &[Object] = &[
+        keeps(Module::History, &["print_stats"], &[keep("total_duration")]),
+        // Whether Klipper is there, and whether it is the one that was there before.
+        keeps(Module::Core, &["webhooks"], &[keep("state")]),
+        keeps(Module::Core, &["mcu"], &[keep("last_stats.bytes_write")]),
+    ];
 }

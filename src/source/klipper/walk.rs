@@ -7,9 +7,10 @@ use std::fmt::Write as _;
 
 use super::doc::Doc;
 use super::facts::{Facts, Kind, shortened};
-use super::module::Modules;
+
 use super::pattern::{capture, is_wild};
 use super::table::{self, Key, Object, Take};
+use crate::config::Modules;
 use crate::json::{Bracket, Malformed, Reader, Token};
 use crate::limits::KLIPPER_TEXT;
 use crate::memory::Full;

@@ -87,6 +87,11 @@ impl Writer {
         self.begin(Family { prefix: PREFIX, name, kind: "counter", help, begun: false });
     }
 
+    /// A gauge whose name is whole.
+    pub(super) fn own_gauge(&mut self, name: &'static str, help: &'static str) {
+        self.begin(Family { prefix: "", name, kind: "gauge", help, begun: false });
+    }
+
     fn begin(&mut self, family: Family) {
         self.family = family;
         self.labels.clear();

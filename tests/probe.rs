@@ -1,0 +1,288 @@
+//! The `probe` outlet, the source `klipper` and the command `probe`, against a stand-in for
+//! Moonraker.
+#![cfg(feature = "klipper")]
+
+mod common;
+
+use std::net::TcpListener;
+
+use common::moonraker::file;
+use common::page::{assert_well_formed, value};
+use common::setup::Setup;
+use common::{Daemon, Exporter, Moonraker, fanin};
+
+/// fanin with a route for probes of any printer.
+fn prober() -> Daemon {
+    Setup::new().route("/probe", "{probe: {targets: [\"127.0.0.1:1\", any]}}").start()
+}
+
+fn probe(daemon: &Daemon, target: &str, modules: &str) -> String {
+    let reply = daemon.get(&format!("/probe?target={target}&modules={modules}"));
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert_well_formed(target, &reply.body);
+    reply.body
+}
+
+#[test]
+fn a_printer_is_asked_for_what_its_probe_names() {
+    let (daemon, printer) = (prober(), Moonraker::new());
+    let page = probe(&daemon, printer.addr(), "all");
+    for (name, labels, want) in [
+        ("klipper_up", &[][..], 1.0),
+        ("fanin_probe_success", &[], 1.0),
+        ("klipper_module_success", &[("module", "spoolman")], 1.0),
+        ("klipper_extruder_temperature", &[], 24.05),
+        ("klipper_temperature_sensor_temperature", &[("sensor", "chamber")], 31.5),
+        ("klipper_klippy_state_info", &[("state", "ready")], 1.0),
+        ("klipper_spoolman_active_spool_id", &[], 1.0),
+        ("klipper_power_device_status", &[("device", "printer_psu")], 1.0),
+    ] {
+        assert!(value(&page, name, labels).is_some(), "{name}: {page}");
+        if name.ends_with("up") || name.ends_with("success") {
+            assert_eq!(value(&page, name, labels), Some(want), "{name}");
+        }
+    }
+    // What would disturb a print is never asked for, and objects are asked for at once.
+    assert_eq!(printer.asked("/printer/query_endstops/status"), 0);
+    assert_eq!(printer.asked("/printer/objects/query"), 1);
+    let question = &printer.bodies()[..];
+    assert!(
+        question.iter().any(|body| body.contains("\"temperature_sensor Kühlkörper-1\":[")),
+        "{question:?}"
+    );
+    let default = daemon.get(&format!("/probe?target={}", printer.addr())).body;
+    assert!(value(&default, "klipper_system_cpu_count", &[]).is_some(), "{default}");
+    assert!(value(&default, "klipper_extruder_temperature", &[]).is_none(), "{default}");
+}
+
+#[test]
+fn the_list_of_objects_is_remembered_until_klipper_restarts() {
+    let (daemon, printer) = (prober(), Moonraker::new());
+    let ask = || probe(&daemon, printer.addr(), "printer_objects");
+    let lists = || printer.asked("/printer/objects/list");
+    for _ in 0..3 {
+        ask();
+    }
+    assert_eq!(lists(), 1);
+    assert!(printer.exporter.connections() <= 2, "kept alive");
+    // A micro-controller that was sent less than before has been connected to anew.
+    let before = file("printer_objects_query_all.idle");
+    let at = before.find("\"bytes_write\":").unwrap();
+    let fewer = format!("{}\"bytes_write\":1,\"x\":{}", &before[..at], &before[at + 14..]);
+    printer.answer("/printer/objects/query", 200, &fewer);
+    ask();
+    ask();
+    assert_eq!(lists(), 2, "restarted");
+    let not_ready = before.replacen("\"ready\"", "\"startup\"", 1);
+    printer.answer("/printer/objects/query", 200, &not_ready);
+    ask();
+    ask();
+    assert_eq!(lists(), 3, "was not ready");
+    printer.answer("/printer/objects/list", 503, &file("printer_objects_list.klippy_disconnected"));
+    let page = ask();
+    assert_eq!(value(&page, "klipper_up", &[]), Some(1.0), "{page}");
+    let labels = [("module", "printer_objects"), ("reason", "klippy_disconnected")];
+    assert_eq!(value(&page, "klipper_module_failure_info", &labels), Some(1.0), "{page}");
+    assert_eq!(value(&page, "fanin_probe_success", &[]), Some(0.0));
+}
+
+#[test]
+fn klipper_may_be_down_and_moonraker_not() {
+    let (daemon, printer) = (prober(), Moonraker::new());
+    for path in ["/printer/objects/list", "/printer/objects/query"] {
+        printer.answer(path, 503, &file("printer_objects_list.klippy_disconnected"));
+    }
+    printer.answer("/server/info", 200, &file("server_info.klippy_disconnected"));
+    let page = probe(&daemon, printer.addr(), "default,printer_objects");
+    assert_eq!(value(&page, "klipper_klippy_state_info", &[("state", "disconnected")]), Some(1.0));
+    assert_eq!(value(&page, "klipper_module_success", &[("module", "system_info")]), Some(1.0));
+    assert_eq!(value(&page, "klipper_module_success", &[("module", "printer_objects")]), Some(0.0));
+}
+
+#[test]
+fn a_printer_that_is_off_is_no_error() {
+    let daemon = prober();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    for _ in 0..3 {
+        let page = probe(&daemon, &gone, "default");
+        assert_eq!(value(&page, "klipper_up", &[]), Some(0.0), "{page}");
+        assert_eq!(value(&page, "fanin_probe_success", &[]), Some(0.0), "{page}");
+        let labels = [("module", "server_info"), ("reason", "connect")];
+        assert_eq!(value(&page, "klipper_module_failure_info", &labels), Some(1.0), "{page}");
+    }
+    let line = format!("printer {gone}: connect {gone}: connection refused");
+    assert_eq!(daemon.log.lines_with(&line).len(), 1, "{}", daemon.log.text());
+}
+
+#[test]
+fn one_that_hangs_gives_what_it_has_by_the_deadline() {
+    let daemon = prober();
+    let printer = Exporter::talking(|conversation| {
+        while let Some(head) = conversation.request() {
+            if !head.starts_with("GET /server/info ") {
+                return conversation.until_closed();
+            }
+            let body = file("server_info.idle");
+            conversation.send(&common::exporter::ok("application/json", &body));
+        }
+    });
+    let path = format!("/probe?target={}&modules=server_info,process_stats", printer.addr);
+    let reply = daemon.get_with(&path, &[("X-Prometheus-Scrape-Timeout-Seconds", "1")]);
+    assert_eq!(reply.status, 200);
+    assert_eq!(value(&reply.body, "klipper_up", &[]), Some(1.0), "{}", reply.body);
+    assert_eq!(value(&reply.body, "klipper_klippy_connected", &[]), Some(1.0), "{}", reply.body);
+    let labels = [("module", "process_stats"), ("reason", "timeout")];
+    assert_eq!(value(&reply.body, "klipper_module_failure_info", &labels), Some(1.0));
+}
+
+#[test]
+fn strangers_and_nonsense_are_refused() {
+    let printer = Moonraker::new();
+    let daemon = Setup::new()
+        .source_of(
+            "voron",
+            &format!("{{klipper: {{target: \"{}\", api_key: own}}}}", printer.addr()),
+        )
+        .route("/probe", "{probe: {}}")
+        .start();
+    let port = printer.addr().rsplit(':').next().unwrap();
+    for (query, status, told) in [
+        ("", 400, "'target' parameter must be specified once"),
+        ("target=a&target=b", 400, "must be specified once"),
+        ("target=voron&modules=server_inf", 400, "did you mean"),
+        ("target=voron&modules=temperature", 400, "printer_objects has its metrics"),
+        ("target=http://me:pw@10.0.0.7", 400, "holds a user"),
+        ("target=10.0.0.7/x", 400, "has a path"),
+        ("target=http://10.0.0.7:7125/x", 400, "has a path"),
+        ("target=127.0.0.1:1", 403, "neither configured"),
+        ("target=192.0.2.1", 403, "neither configured"),
+        ("target=[::ffff:192.0.2.1]", 403, "neither configured"),
+        ("target=0.0.0.0", 403, "neither configured"),
+        ("target=169.254.169.254:80", 403, "neither configured"),
+        ("target=unix:///run/x.sock", 403, "neither configured"),
+        (&format!("target=localhost:{port}"), 403, "neither configured"),
+    ] {
+        let reply = daemon.get(&format!("/probe?{query}"));
+        assert_eq!(reply.status, status, "{query}: {}", reply.body);
+        assert!(reply.body.contains(told), "{query}: {}", reply.body);
+    }
+    assert_eq!(printer.exporter.requests(), 0);
+    // By its name and by its place it is the configured one, and gets its own key.
+    for target in ["voron", printer.addr()] {
+        let path = format!("/probe?target={target}&modules=server_info");
+        let reply = daemon.get_with(&path, &[("Authorization", "APIKEY other")]);
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert_eq!(printer.exporter.header("x-api-key").as_deref(), Some("own"), "{target}");
+    }
+}
+
+#[test]
+fn a_configured_key_goes_nowhere_else_and_a_login_is_none() {
+    let (own, other) = (Moonraker::new(), Moonraker::new());
+    let daemon = Setup::new()
+        .source_of("voron", &format!("{{klipper: {{target: \"{}\", api_key: own}}}}", own.addr()))
+        .route("/probe", &format!("{{probe: {{targets: \"{}\"}}}}", other.addr()))
+        .start();
+    let path = format!("/probe?target={}&modules=server_info", other.addr());
+    for (fields, want) in [
+        (&[][..], None),
+        (&[("Authorization", "APIKEY k1")][..], Some("k1")),
+        (&[("X-Api-Key", "k2")], Some("k2")),
+        (&[("Authorization", "Bearer k3")], None),
+    ] {
+        assert_eq!(daemon.get_with(&path, fields).status, 200);
+        assert_eq!(other.exporter.header("x-api-key").as_deref(), want, "{fields:?}");
+        assert_eq!(other.exporter.header("authorization"), None);
+    }
+    let daemon = Setup::new()
+        .server_key("auth: {bearer_token: secret}")
+        .route("/probe", &format!("{{probe: {{targets: \"{}\"}}}}", other.addr()))
+        .start();
+    let login = ("Authorization", "Bearer secret");
+    assert_eq!(daemon.get_with(&path, &[login, ("X-Api-Key", "k4")]).status, 200);
+    assert_eq!(other.exporter.header("x-api-key").as_deref(), Some("k4"));
+    assert_eq!(daemon.get_with(&path, &[("Authorization", "APIKEY k5")]).status, 401);
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let daemon = prober();
+    let elsewhere = Moonraker::new();
+    let location = format!("http://{}/server/info", elsewhere.addr());
+    let printer =
+        Exporter::answering(common::exporter::reply("302 Found", &[("Location", &location)], ""));
+    let page = probe(&daemon, &printer.addr, "server_info");
+    assert_eq!(value(&page, "klipper_up", &[]), Some(0.0), "{page}");
+    assert_eq!(elsewhere.exporter.requests(), 0);
+}
+
+#[test]
+fn a_configured_printer_is_a_source_like_any_other() {
+    let printer = Moonraker::new();
+    let keys = format!("target: \"{}\", modules: [server_info, printer_objects]", printer.addr());
+    let daemon = Setup::new()
+        .source_of("voron", &format!("{{klipper: {{{keys}}}, labels: {{room: cellar}}}}"))
+        .route("/merged", "{merge: {sources: voron, label: printer}}")
+        .start();
+    let page = daemon.get("/merged").body;
+    let labels = [("printer", "voron"), ("room", "cellar")];
+    assert!(value(&page, "klipper_extruder_temperature", &labels).is_some(), "{page}");
+    assert_eq!(daemon.own("fanin_source_up", &[("source", "voron")]), Some(1.0));
+    drop(printer);
+    let reply = daemon.get("/merged");
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert_eq!(value(&reply.body, "klipper_up", &labels), Some(0.0), "{}", reply.body);
+    assert_eq!(daemon.own("fanin_source_up", &[("source", "voron")]), Some(0.0));
+    assert!(daemon.log_contains("source \"voron\": "), "{}", daemon.log.text());
+}
+
+#[test]
+fn hostile_replies_are_survived() {
+    let (daemon, printer) = (prober(), Moonraker::new());
+    let whole = file("printer_objects_query_all.printing");
+    let deep = format!("{{\"result\":{{\"status\":{}1{}}}}}", "[".repeat(200), "]".repeat(200));
+    let large = whole.replacen(
+        "{\"webhooks\"",
+        &format!("{{\"x\":\"{}\",\"webhooks\"", "y".repeat(5 << 20)),
+        1,
+    );
+    let many: Vec<String> =
+        (0..10_000).map(|n| format!("\"output_pin p{n}\":{{\"value\":{n}}}")).collect();
+    let many = format!("{{\"result\":{{\"status\":{{{}}}}}}}", many.join(","));
+    for (name, body, success) in [
+        ("5 MB", large, 1.0),
+        ("200 deep", deep, 1.0),
+        ("10,000 objects", many, 1.0),
+        ("cut", whole[..whole.len() / 2].to_owned(), 0.0),
+        ("no JSON", file("printer_objects_query_all.printing").replace('{', "<"), 0.0),
+        ("a list", "[1,2,3]".to_owned(), 0.0),
+        ("nothing", String::new(), 0.0),
+    ] {
+        printer.answer("/printer/objects/query", 200, &body);
+        let page = probe(&daemon, printer.addr(), "printer_objects");
+        assert_eq!(value(&page, "klipper_module_success", &[]), Some(success), "{name}: {page}");
+    }
+    printer.answer("/printer/objects/query", 200, &whole);
+    let page = probe(&daemon, printer.addr(), "printer_objects");
+    assert_eq!(value(&page, "klipper_printing", &[]), Some(1.0), "{page}");
+    let gzip = Exporter::answering(
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}".as_slice(),
+    );
+    let page = probe(&daemon, &gzip.addr, "server_info");
+    assert_eq!(value(&page, "klipper_module_failure_info", &[("reason", "encoding")]), Some(1.0));
+}
+
+#[test]
+fn the_command_prints_one_probe() {
+    let printer = Moonraker::new();
+    let done = fanin(&["probe", printer.addr(), "--modules", "server_info"]);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert_eq!(value(&done.out, "klipper_up", &[]), Some(1.0), "{}", done.out);
+    let address = printer.addr().to_owned();
+    drop(printer);
+    let gone = fanin(&["probe", &address]);
+    assert_eq!(gone.code, Some(1), "{}", gone.out);
+    assert_eq!(value(&gone.out, "klipper_up", &[]), Some(0.0), "{}", gone.out);
+    let wrong = fanin(&["probe", "a b"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.err);
+}
