@@ -26,5 +26,9 @@ pub mod runtime;
 pub mod source;
 pub mod systemd;
 pub mod telemetry;
+#[cfg(feature = "tls")]
+pub mod tls;
 #[cfg(any(feature = "local", feature = "tls"))]
 mod turns;
+#[cfg(feature = "tls")]
+mod watched;

@@ -170,6 +170,36 @@ pub const LOGIN_PAUSE: Duration = Duration::from_secs(1);
 /// Refused logins of one peer that wait so; its next ones are not looked at.
 pub const LOGINS_PAUSED: usize = 4;
 
+/// Bytes of a file with certificates or a key: the list of all public authorities has 220 KiB.
+pub const PEM_FILE: usize = 1024 * 1024;
+
+/// How often it is looked whether a file with a certificate has changed: when the next connection
+/// comes.
+pub const WATCH_PAUSE: Duration = Duration::from_secs(1);
+
+/// A whole TLS handshake, the client's silence before it included.
+pub const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// Handshakes that compute at once: each step of one takes a small board tens of milliseconds.
+pub const HANDSHAKES: usize = 2;
+
+/// Handshakes that wait for their turn or for the peer; each takes about 20 KB. Of more than these
+/// and [`HANDSHAKES`] the oldest gives way.
+pub const HANDSHAKES_WAITING: usize = 16;
+
+/// How long a connection that says nothing is not the first to give way: a client's first bytes come
+/// right behind its connection.
+pub const HELLO: Duration = Duration::from_millis(100);
+
+/// TLS sessions that can be resumed, of a server and of a source.
+pub const SESSIONS: usize = 32;
+
+/// Bytes that TLS holds back for a peer that takes nothing.
+pub const TLS_BUFFER: usize = 32 * 1024;
+
+/// Bytes of a server's name in TLS: a DNS name's own limit.
+pub const SERVER_NAME: usize = 253;
+
 /// Routes of one server.
 pub const ROUTES: usize = 64;
 

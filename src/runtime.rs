@@ -25,6 +25,8 @@ use crate::http::listen::{Address, Listener, listen as accept};
 use crate::http::outgoing::Reply;
 use crate::http::socket::Peer;
 use crate::http::table::{ConnectionTable, ServerLimits};
+#[cfg(feature = "tls")]
+use crate::http::{socket::Socket, table::ConnectionHandle};
 use crate::limits::{BEHIND_HEAD, DRAIN, HEAD, MIN_TAKE_RATE, SLOW_READER};
 use crate::memory::Pool;
 use crate::outlet::{Body, Buffer, Program, Server};
@@ -80,6 +82,8 @@ pub enum LoadError {
     Listen(config::ManyServers),
     /// An address cannot be bound.
     Bind(Listen, io::Error),
+    /// A file of a server's certificates cannot be used.
+    Tls(usize, String),
     /// A source's address is not understood.
     Source(Box<str>, String),
 }
@@ -90,6 +94,7 @@ impl std::fmt::Display for LoadError {
             Self::Config(error) => std::fmt::Display::fmt(error, f),
             Self::Listen(error) => write!(f, "--listen: {error}"),
             Self::Bind(address, error) => write!(f, "listen {address}: {error}"),
+            Self::Tls(server, error) => write!(f, "servers[{server}].tls: {error}"),
             Self::Source(name, error) => write!(f, "source {name:?}: {error}"),
         }
     }
@@ -221,13 +226,13 @@ impl Runtime {
     fn adopt(self: &Rc<Self>, plan: Plan) -> Result<Vec<Door>, LoadError> {
         let mut bound = self.bind_new(&plan)?;
         let sources = self.sources(&plan)?;
+        let accesses = accesses(&plan, &self.logins)?;
         // From here on nothing fails.
         let mut old = self.doors.take();
         let mut doors = Vec::new();
-        for described in &plan.servers {
+        for (described, access) in plan.servers.iter().zip(accesses) {
             let of = (&*sources, &plan.limits);
             let connections = Rc::clone(&self.connections);
-            let access = Access::new(described.auth.clone(), Rc::clone(&self.logins));
             let server = Server::new(described, access, &plan.own_labels, of, connections);
             let server = Rc::new(server);
             for listen in &described.listen {
@@ -400,6 +405,29 @@ impl Runtime {
     }
 }
 
+/// Who may log in at each server.
+fn accesses(plan: &Plan, logins: &Rc<Logins>) -> Result<Vec<Access>, LoadError> {
+    let access = |(number, server): (usize, &config::Server)| {
+        Access::new(server, Rc::clone(logins)).map_err(|error| LoadError::Tls(number, error))
+    };
+    plan.servers.iter().enumerate().map(access).collect()
+}
+
+/// What `check` looks at beyond the configuration itself: the files that are read to use it.
+///
+/// # Errors
+///
+/// What is wrong with one of them.
+pub fn check(plan: &Plan) -> Result<(), LoadError> {
+    let logins = Rc::new(Logins::new(&Rc::default()));
+    accesses(plan, &logins)?;
+    for source in &plan.sources {
+        let made = Source::new(source, plan.limits.families, Rc::default());
+        made.map_err(|error| LoadError::Source(source.name.clone(), error))?;
+    }
+    Ok(())
+}
+
 /// Stops listening. Connections end behind their next reply.
 async fn close(doors: Vec<Door>) {
     for door in doors {
@@ -477,6 +505,13 @@ impl Service for Entry {
         let mut reply = server.answer(&self.runtime.engine, &self.runtime, request).await;
         reply.close |= self.closing.get();
         reply
+    }
+
+    #[cfg(feature = "tls")]
+    async fn greet(&self, socket: Socket, handle: &ConnectionHandle) -> Option<Socket> {
+        let server = Rc::clone(&self.server.borrow());
+        // Its parts are large, and gone before the first request.
+        Box::pin(server.greet(&self.runtime.engine, socket, handle)).await
     }
 
     async fn buffer(&self, reply: &Reply<Body>) -> Buffer {

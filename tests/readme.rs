@@ -137,6 +137,7 @@ fn own_page() -> String {
     let metrics = Metrics::default();
     metrics.request(&Rc::from("s"), &Rc::from("/"), 200, took);
     metrics.login_failed(&Rc::from("s"));
+    metrics.handshake_failed(&Rc::from("s"));
     let mut page = String::new();
     let blocks = Counters { total: 1, used: 0, promised: 0, free: 1, kept: 0, waiting: 0 };
     let sources = [("good", &good), ("bad", &bad)];
@@ -319,7 +320,11 @@ fn the_fixed_limits_of_logins_are_those_of_the_program() {
         ),
         ("passwords that wait to be checked, one of each peer", l::PASSWORDS_WAITING.to_string()),
         ("passwords that are remembered", l::PASSWORDS_KEPT.to_string()),
-        ("refused logins in the log", format!("{} lines a minute", l::LOG_LINES)),
+        ("a TLS handshake", format!("{} s", l::HANDSHAKE.as_secs())),
+        ("TLS handshakes that have begun", (l::HANDSHAKES + l::HANDSHAKES_WAITING).to_string()),
+        ("of these, computing at once", l::HANDSHAKES.to_string()),
+        ("TLS sessions that can be resumed, of a server and of a source", l::SESSIONS.to_string()),
+        ("refused logins and handshakes in the log", format!("{} lines a minute", l::LOG_LINES)),
     ]);
 }
 

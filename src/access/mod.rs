@@ -25,9 +25,13 @@ use self::slow::Slow;
 use crate::config;
 use crate::http::fields::Fields;
 use crate::http::socket::Peer;
+#[cfg(feature = "tls")]
+use crate::http::{socket::Socket, table::ConnectionHandle};
 use crate::limits::LOGIN_PAUSE;
 use crate::telemetry::log as telemetry;
 use crate::telemetry::throttle::Throttle;
+#[cfg(feature = "tls")]
+use crate::tls::{Gate, server::Acceptor};
 
 /// What is remembered of those who logged in, or tried to.
 pub struct Logins {
@@ -35,6 +39,9 @@ pub struct Logins {
     throttle: Throttle,
     #[cfg(feature = "tls")]
     passwords: Rc<Passwords>,
+    /// Handshakes of all servers.
+    #[cfg(feature = "tls")]
+    gate: Gate,
 }
 
 impl Logins {
@@ -47,18 +54,20 @@ impl Logins {
             throttle: Throttle::default(),
             #[cfg(feature = "tls")]
             passwords: Rc::new(Passwords::new(executor)),
+            #[cfg(feature = "tls")]
+            gate: Gate::default(),
         }
     }
 
-    /// Logs a refused login. Nothing of what was offered is in the log: it may be a password that
+    /// Logs a refused login or handshake. Nothing of what was offered is in the log: it may be a password that
     /// was typed into the wrong field.
-    fn tell(&self, server: &str, peer: Peer, what: &str) {
+    fn tell(&self, server: &str, peer: Peer, what: std::fmt::Arguments<'_>) {
         let now = Instant::now();
         if self.throttle.admits(now, telemetry::has_room) {
-            log::warn!("{server}: {}: login refused: {what}", Whence(peer));
+            log::warn!("{server}: {}: {what}", Whence(peer));
         }
         if let Some(more) = self.throttle.left_out(now, telemetry::has_room) {
-            log::warn!("{more} more refused logins");
+            log::warn!("{more} more refused logins and handshakes");
         }
     }
 }
@@ -79,6 +88,8 @@ impl std::fmt::Display for Whence {
 pub struct Access {
     auth: Option<config::Auth>,
     logins: Rc<Logins>,
+    #[cfg(feature = "tls")]
+    tls: Option<Acceptor>,
 }
 
 /// Why a request is not let in.
@@ -93,10 +104,59 @@ pub enum Denied {
 }
 
 impl Access {
-    /// The logins that `auth` describes; none are needed without it.
+    /// The logins that `plan` describes; none are needed if it has none.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with a file of its certificates.
+    pub fn new(plan: &config::Server, logins: Rc<Logins>) -> Result<Self, String> {
+        #[cfg(feature = "tls")]
+        let tls = plan.tls.as_ref().map(Acceptor::new).transpose();
+        Ok(Self {
+            auth: plan.auth.clone(),
+            logins,
+            #[cfg(feature = "tls")]
+            tls: tls.map_err(|error| error.to_string())?,
+        })
+    }
+
+    /// Whether TLS is spoken.
     #[must_use]
-    pub const fn new(auth: Option<config::Auth>, logins: Rc<Logins>) -> Self {
-        Self { auth, logins }
+    pub const fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
+    /// Whether whoever asks has proved who that is, by a login or a certificate.
+    #[must_use]
+    pub const fn knows_peers(&self) -> bool {
+        #[cfg(feature = "tls")]
+        let by_certificate = matches!(&self.tls, Some(tls) if tls.knows_clients());
+        #[cfg(not(feature = "tls"))]
+        let by_certificate = false;
+        self.is_asked() || by_certificate
+    }
+
+    /// Goes through the TLS handshake with a new peer, where TLS is spoken. `None` where nothing came
+    /// of it; `failed` is called if that was for a reason.
+    #[cfg(feature = "tls")]
+    pub async fn greet(
+        &self,
+        socket: Socket,
+        handle: &ConnectionHandle,
+        (server, failed): (&str, impl FnOnce()),
+    ) -> Option<Socket> {
+        let Some(tls) = &self.tls else { return Some(socket) };
+        match tls.accept(socket, handle, &self.logins.gate).await? {
+            Ok(socket) => Some(socket),
+            Err(why) => {
+                failed();
+                self.logins.tell(server, handle.peer(), format_args!("TLS handshake: {why}"));
+                None
+            }
+        }
     }
 
     /// Whether a login is asked for.
@@ -153,7 +213,7 @@ impl Access {
             }
             _ => "Authorization is of no known scheme",
         };
-        self.logins.tell(server, peer, wrong);
+        self.logins.tell(server, peer, format_args!("login refused: {wrong}"));
         self.logins.slow.pause(peer, LOGIN_PAUSE).await;
         Err(Denied::Wrong)
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::USED_WRONGLY;
 use crate::cli;
 use crate::config;
+use crate::runtime;
 
 pub(super) fn run(typed: &cli::Check) -> ExitCode {
     let plan = match config::load(&typed.file) {
@@ -15,6 +16,10 @@ pub(super) fn run(typed: &cli::Check) -> ExitCode {
             return USED_WRONGLY.into();
         }
     };
+    if let Err(error) = runtime::check(&plan) {
+        cli::complain(format_args!("{}: {error}", typed.file.display()));
+        return USED_WRONGLY.into();
+    }
     for warning in plan.warnings() {
         cli::complain(format_args!("warning: {warning}"));
     }

@@ -64,7 +64,9 @@ impl Listen {
             return unix(&folder.join(path), path, mode.unwrap_or(MODE));
         }
         if text.starts_with("tcps://") || text.starts_with("unixs://") {
-            return Err(BadValue::new("needs TLS, which is not built yet"));
+            return Err(BadValue::new(
+                "belongs elsewhere: TLS is spoken at tcp:// and unix:// where the server has tls",
+            ));
         }
         if mode.is_some() {
             return Err(BadValue::new("is no Unix socket, and only those have a mode"));

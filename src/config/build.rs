@@ -18,6 +18,8 @@ use super::plan::{Limits, Member, Merge, Outlet, Plan, Route, Server, Source};
 use super::route::RoutePath;
 use super::shape::{Named, OneOrMany, Text};
 use super::source;
+#[cfg(feature = "tls")]
+use super::tls;
 use super::value::{self, BadValue};
 use crate::limits;
 
@@ -201,8 +203,20 @@ fn servers(file: &File, sources: &[Source], context: &Context<'_>) -> Result<Vec
         let auth = access::auth(&at.index(index), file, context)?;
         let routes = routes(&at.index(index), file, sources, context)?;
         let server = at.index(index);
+        #[cfg(feature = "tls")]
+        let tls = file.tls.as_ref();
+        #[cfg(feature = "tls")]
+        let tls = tls.map(|file| tls::server(&server.key("tls"), file, context)).transpose()?;
         let status = context.value(&server.key("status"), file.status.as_ref(), value::switch)?;
-        servers.push(Server { listen, allow, auth, routes, status: status.unwrap_or(true) });
+        servers.push(Server {
+            listen,
+            allow,
+            auth,
+            #[cfg(feature = "tls")]
+            tls,
+            routes,
+            status: status.unwrap_or(true),
+        });
     }
     Ok(servers)
 }

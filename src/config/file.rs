@@ -62,10 +62,12 @@ keys! {
         listen: OneOrMany<ListenFile>,
         allow: OneOrMany<Text>,
         auth: AccessFile,
+        #[cfg(feature = "tls")]
+        tls: TlsFile,
         routes: Named<RouteFile>,
         status: Text,
     }
-    later: ["tls", "advertise"]
+    later: ["advertise"]
 }
 
 keys! {
@@ -77,6 +79,31 @@ keys! {
         basic: Named<Text>,
         #[cfg(feature = "tls")]
         basic_file: Named<Text>,
+    }
+    later: []
+}
+
+#[cfg(feature = "tls")]
+keys! {
+    /// TLS at a server.
+    TlsFile, "TLS at a server" {
+        cert: Text,
+        key: Text,
+        client_ca: Text,
+        client_match: Text,
+    }
+    later: []
+}
+
+#[cfg(feature = "tls")]
+keys! {
+    /// TLS at a source.
+    ClientTlsFile, "TLS at a source" {
+        ca: Text,
+        cert: Text,
+        key: Text,
+        server_name: Text,
+        insecure_skip_verify: Text,
     }
     later: []
 }
@@ -153,8 +180,10 @@ keys! {
         headers_file: Named<Text>,
         auth: AuthFile,
         redirects: Text,
+        #[cfg(feature = "tls")]
+        tls: ClientTlsFile,
     }
-    later: ["tls"]
+    later: []
 }
 
 #[cfg(feature = "local")]

@@ -42,6 +42,8 @@ mod shape;
 mod source;
 #[cfg(feature = "klipper")]
 mod targets;
+#[cfg(feature = "tls")]
+mod tls;
 mod value;
 
 use std::fs;
@@ -70,6 +72,8 @@ pub use self::route::RoutePath;
 pub use self::secret::Secret;
 #[cfg(feature = "klipper")]
 pub use self::targets::Targets;
+#[cfg(feature = "tls")]
+pub use self::tls::{ClientTls, ServerTls, TlsVersions};
 pub use self::value::{BadValue, label_name, source_name};
 
 use crate::limits;

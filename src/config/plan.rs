@@ -18,6 +18,8 @@ use super::route::RoutePath;
 use super::secret::Secret;
 #[cfg(feature = "klipper")]
 use super::targets::Targets;
+#[cfg(feature = "tls")]
+use super::tls::{ClientTls, ServerTls};
 pub use crate::exposition::OnConflict;
 pub use crate::http::client::Redirects;
 #[cfg(feature = "klipper")]
@@ -54,6 +56,9 @@ pub struct Server {
     pub allow: Option<Vec<Network>>,
     /// Who may log in; `None` if nobody needs to.
     pub auth: Option<Auth>,
+    /// How TLS is spoken; `None` if it is not.
+    #[cfg(feature = "tls")]
+    pub tls: Option<ServerTls>,
     /// Sorted by path; no two match the same request.
     pub routes: Vec<Route>,
     /// Whether `/` and, unless a route has that path, `/metrics` tell about fanin itself.
@@ -288,7 +293,7 @@ pub struct Klipper {
 /// An exporter's address and what a request to it carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
-    /// `http://HOST[:PORT][/PATH][?QUERY]` or `unix://SOCKET:/PATH`, the socket's path
+    /// `http[s]://HOST[:PORT][/PATH][?QUERY]` or `unix://SOCKET:/PATH`, the socket's path
     /// absolute.
     pub url: Box<str>,
     /// The fields that the configuration adds, in the file's order. None of them is one that the
@@ -298,6 +303,9 @@ pub struct Http {
     pub authorization: Option<Secret>,
     /// Which redirects are followed.
     pub redirects: Redirects,
+    /// How TLS is spoken where the URL, or a redirect, asks for it.
+    #[cfg(feature = "tls")]
+    pub tls: ClientTls,
 }
 
 /// What the program may use; the defaults are in [`limits`].
@@ -367,6 +375,8 @@ impl Plan {
             listen: if listen.is_empty() { vec![Self::loopback()] } else { listen.to_vec() },
             allow: None,
             auth: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             routes: vec![Route { path, outlets: vec![Outlet::Merge(merge)] }],
             status: true,
         };
@@ -408,7 +418,19 @@ impl Plan {
         let exposed = self.exposed.iter().map(|file| {
             format!("{file} holds a secret, and everybody on this machine may read it: chmod o-r")
         });
-        exposed.chain(passed_over).chain(unused)
+        exposed.chain(passed_over).chain(self.unverified()).chain(unused)
+    }
+
+    /// Sources that take any certificate.
+    fn unverified(&self) -> impl Iterator<Item = String> {
+        let blind = |source: &&Source| match &source.kind {
+            #[cfg(feature = "tls")]
+            Kind::Http(http) => http.tls.skip_verify,
+            _ => false,
+        };
+        self.sources.iter().filter(blind).map(|source| {
+            format!("source \"{}\" takes any certificate: insecure_skip_verify", source.name)
+        })
     }
 
     /// Puts the addresses of `--listen` in place of the file's. No addresses: nothing changes.
@@ -461,6 +483,8 @@ impl Source {
             headers: Vec::new(),
             authorization: None,
             redirects: Redirects::default(),
+            #[cfg(feature = "tls")]
+            tls: ClientTls::default(),
         };
         Self {
             name: found.name.as_str().into(),

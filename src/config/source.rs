@@ -22,6 +22,8 @@ use super::plan::File;
 use super::plan::{Every, Http, Kind, Limits, OnMalformed, Redirects, Source};
 use super::secret::Secret;
 use super::shape::{Named, Text};
+#[cfg(feature = "tls")]
+use super::tls::ClientTls;
 use super::value::{self, BadValue};
 use crate::http::url::{Target, UrlRule};
 use crate::limits;
@@ -231,7 +233,34 @@ fn http(at: &At<'_>, file: &HttpFile, context: &Context<'_>) -> Result<Http, Fau
     let auth = file.auth.as_ref();
     let authorization = auth.map(|auth| login(&at.key("auth"), auth, context)).transpose()?;
     let redirects = context.value(&at.key("redirects"), file.redirects.as_ref(), redirects)?;
-    Ok(Http { url, headers, authorization, redirects: redirects.unwrap_or_default() })
+    let redirects = redirects.unwrap_or_default();
+    #[cfg(feature = "tls")]
+    let tls = tls(at, file, (&url, redirects), context)?;
+    Ok(Http {
+        url,
+        headers,
+        authorization,
+        redirects,
+        #[cfg(feature = "tls")]
+        tls,
+    })
+}
+
+/// `sources.NAME.http.tls`, which is for what is reached by TLS, now or after a redirect.
+#[cfg(feature = "tls")]
+fn tls(
+    at: &At<'_>,
+    file: &HttpFile,
+    (url, redirects): (&str, Redirects),
+    context: &Context<'_>,
+) -> Result<ClientTls, Fault> {
+    let at = at.key("tls");
+    let Some(file) = &file.tls else { return Ok(ClientTls::default()) };
+    let https = Target::parse(url).is_ok_and(|target| target.authority().is_tls());
+    if !https && redirects != Redirects::Any {
+        return Err(Fault::key(&at, "tls", "needs a url that begins with https://"));
+    }
+    super::tls::client(&at, file, context)
 }
 
 /// `same`, `any` or `none`.

@@ -3,6 +3,8 @@
 
 use std::fmt::{self, Write as _};
 use std::net::IpAddr;
+#[cfg(feature = "tls")]
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::http::fault::Fault;
@@ -10,6 +12,8 @@ use crate::http::fields::{Framing, Version};
 use crate::http::head::ReplyHead;
 use crate::http::server::Cursor;
 use crate::http::url::{Authority, Target, UrlError, UrlRule};
+#[cfg(feature = "tls")]
+use crate::tls::client::Connector;
 
 /// The methods that are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +63,9 @@ pub struct Outgoing<'a> {
     pub body: &'a [u8],
     /// Which addresses may be connected to.
     pub reach: Reach<'a>,
+    /// What TLS is spoken with, where it is; `None` trusts whom the system trusts.
+    #[cfg(feature = "tls")]
+    pub tls: Option<&'a Rc<Connector>>,
 }
 
 /// Which addresses may be connected to: any, or those that a rule allows.
@@ -95,6 +102,8 @@ impl<'a> Outgoing<'a> {
             redirects: Redirects::Same,
             body: &[],
             reach: Reach(None),
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -168,6 +177,8 @@ impl<'a> Outgoing<'a> {
             query: "",
             fields: if home { self.fields } else { &[] },
             authorization: self.authorization.filter(|_| home),
+            #[cfg(feature = "tls")]
+            tls: self.tls.map(|tls| if home { tls } else { tls.elsewhere() }),
             ..*self
         }
     }
@@ -222,6 +233,8 @@ pub enum RedirectError {
     TooMany,
     /// It leads to another place, and that is not allowed.
     OtherPlace(Authority),
+    /// It leads from TLS to a place without.
+    Downgrade(Authority),
     /// It leads nowhere.
     Url(UrlError),
 }
@@ -231,6 +244,7 @@ impl fmt::Display for RedirectError {
         match self {
             Self::TooMany => write!(f, "more than {} redirects", crate::limits::REDIRECTS),
             Self::OtherPlace(place) => write!(f, "redirect to {place}, which is another place"),
+            Self::Downgrade(place) => write!(f, "redirect to {place}, which is without TLS"),
             Self::Url(fault) => write!(f, "redirect: {fault}"),
         }
     }
@@ -261,6 +275,9 @@ pub fn redirect(
     };
     let target = resolve(asked.target, location)
         .map_err(|fault| RedirectError::Url(fault.without_query()))?;
+    if asked.target.authority().is_tls() && !target.authority().is_tls() {
+        return Err(RedirectError::Downgrade(target.authority().clone()));
+    }
     if asked.redirects == Redirects::Same && target.authority() != asked.target.authority() {
         return Err(RedirectError::OtherPlace(target.authority().clone()));
     }
@@ -281,7 +298,8 @@ fn resolve(base: &Target, location: &str) -> Result<Target, UrlError> {
         };
     }
     if let Some(place) = location.strip_prefix("//") {
-        return Target::parse(&["http://", place].concat());
+        let scheme = if base.authority().is_tls() { "https://" } else { "http://" };
+        return Target::parse(&[scheme, place].concat());
     }
     match location.chars().next() {
         Some('/') => base.with_request(location),

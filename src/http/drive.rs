@@ -25,7 +25,7 @@ use crate::http::incoming::{Link, RequestBody, Watch};
 use crate::http::outgoing::{Cut, Produce, Reply, Sender};
 use crate::http::scan::Scan;
 use crate::http::server::{self, HeadLines};
-use crate::http::socket::{Peer, Stream};
+use crate::http::socket::{Peer, Socket, Stream};
 use crate::http::table::{ConnectionHandle, Phase};
 use crate::limits::{BEHIND_HEAD, DISCARD, HEAD, LINGER};
 
@@ -55,6 +55,16 @@ pub trait Service {
 
     /// A buffer to write this reply from, of 2 KiB at least. Dropped as `answer` is.
     fn buffer(&self, reply: &Reply<Self::Body>) -> impl Future<Output = Self::Buffer>;
+
+    /// Agrees with a new peer on how its connection is spoken; `None` if there is nothing to speak
+    /// of. The peer may not have been asked for: [`admits`](Service::admits) comes later.
+    fn greet(
+        &self,
+        socket: Socket,
+        _handle: &ConnectionHandle,
+    ) -> impl Future<Output = Option<Socket>> {
+        std::future::ready(Some(socket))
+    }
 
     /// Whether this peer may come. Asked before anything of it is read, and for each request.
     fn admits(&self, _peer: Peer) -> bool {

@@ -23,6 +23,8 @@ use crate::http::url::{Authority, Endpoint, Target};
 use crate::limits::{
     CONNECT_SHARE, FETCH_BUFFERS, FETCH_IDLE, FETCHES_IDLE, FETCHES_KEPT, HEAD, REDIRECTS,
 };
+#[cfg(feature = "tls")]
+use crate::tls::{self, client::Connector};
 
 /// Why a fetch gave no answer, or not a whole one. The text says everything: there is no source.
 /// `{}` is what scrapers may see; `{:#}` has the folder of a socket too, for the log.
@@ -33,6 +35,9 @@ pub enum FetchError {
     Resolve(ResolveError),
     /// No connection to this place.
     Connect(Authority, io::Error),
+    /// TLS cannot be spoken with this place.
+    #[cfg(feature = "tls")]
+    Tls(Authority, String),
     /// The request does not fit a head, or holds bytes that no request may.
     Request,
     /// The connection closed before the answer was whole.
@@ -57,6 +62,8 @@ impl fmt::Display for FetchError {
             Self::Connect(place, fault) => {
                 write!(f, "connect {}: {}", place.without_folder(), Brief(fault))
             }
+            #[cfg(feature = "tls")]
+            Self::Tls(place, why) => write!(f, "TLS with {place}: {why}"),
             Self::Request => write!(f, "the request is longer than {HEAD} bytes or not one line"),
             Self::Closed => f.write_str("the connection closed before the answer was whole"),
             Self::Io(fault) => write!(f, "the connection broke: {}", Brief(fault)),
@@ -96,13 +103,34 @@ struct Shared {
     idle: RefCell<Vec<Idle>>,
     /// Buffers for the next requests and heads.
     buffers: RefCell<Vec<Box<[u8]>>>,
+    #[cfg(feature = "tls")]
+    tls: tls::client::Shared,
     /// Told when a connection becomes idle.
     kept: Event,
 }
 
+/// Where a connection leads, and how it is spoken.
+#[derive(Debug, Clone, PartialEq)]
+struct Way {
+    authority: Authority,
+    #[cfg(feature = "tls")]
+    tls: Option<Rc<Connector>>,
+}
+
+impl Way {
+    fn of(request: &Outgoing<'_>) -> Self {
+        let authority = request.target.authority().clone();
+        Self {
+            #[cfg(feature = "tls")]
+            tls: request.tls.filter(|_| authority.is_tls()).cloned(),
+            authority,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Idle {
-    authority: Authority,
+    way: Way,
     socket: Socket,
     until: Instant,
 }
@@ -157,17 +185,17 @@ impl Client {
 
     /// One request, one answer. A kept connection that turns out to be stale is replaced once.
     async fn ask(&self, request: &Outgoing<'_>) -> Result<(Response, Option<Target>), FetchError> {
-        let place = Place { shared: self.0.clone(), authority: request.target.authority().clone() };
-        let kept = self.0.take(&place.authority, request.reach);
+        let place = Place { shared: self.0.clone(), way: Way::of(request) };
+        let kept = self.0.take(&place.way, request.reach);
         let may_be_stale = kept.is_some() && request.method != Method::Head;
         let mut link = place.link(match kept {
             Some(socket) => socket,
-            None => self.0.connect(&place.authority, request.reach).await?,
+            None => self.0.open(&place.way, request.reach).await?,
         });
         let mut end = link.exchange(request).await;
         let lost = matches!(end, Err(FetchError::Io(_) | FetchError::Closed));
         if lost && may_be_stale && link.is_silent() {
-            link.socket = self.0.connect(&place.authority, request.reach).await?;
+            link.socket = self.0.open(&place.way, request.reach).await?;
             end = link.exchange(request).await;
         }
         let (mut response, next) = Response::new(request, link, end?)?;
@@ -179,6 +207,21 @@ impl Client {
 }
 
 impl Shared {
+    /// A new connection on which requests can be sent.
+    async fn open(&self, way: &Way, reach: Reach<'_>) -> Result<Socket, FetchError> {
+        let socket = self.connect(&way.authority, reach).await?;
+        #[cfg(feature = "tls")]
+        if way.authority.is_tls()
+            && let Endpoint::Host(host, _) = way.authority.endpoint()
+        {
+            // Its parts are large, and most connections do without.
+            let shaking =
+                Box::pin(tls::client::connect(&self.tls, way.tls.as_ref(), (host, socket)));
+            return shaking.await.map_err(|why| FetchError::Tls(way.authority.clone(), why));
+        }
+        Ok(socket)
+    }
+
     async fn connect(&self, authority: &Authority, reach: Reach<'_>) -> Result<Socket, FetchError> {
         let told = |fault| FetchError::Connect(authority.clone(), fault);
         let (host, port) = match authority.endpoint() {
@@ -208,16 +251,16 @@ impl Shared {
     }
 
     /// An idle connection to this place that can carry a request; those that cannot are closed.
-    fn take(&self, authority: &Authority, reach: Reach<'_>) -> Option<Socket> {
+    fn take(&self, way: &Way, reach: Reach<'_>) -> Option<Socket> {
         self.expire();
         let mut idle = self.idle.borrow_mut();
         // One that others have opened may lead to where this one must not go.
         let fits = |one: &Idle| {
             let peer = one.socket.peer().and_then(|peer| peer.ip());
-            one.authority == *authority && peer.is_none_or(|address| reach.allows(address))
+            one.way == *way && peer.is_none_or(|address| reach.allows(address))
         };
         while let Some(at) = idle.iter().rposition(fits) {
-            let socket = idle.remove(at).socket;
+            let mut socket = idle.remove(at).socket;
             if socket.is_quiet() {
                 return Some(socket);
             }
@@ -244,7 +287,7 @@ async fn share() -> io::Result<Socket> {
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     shared: Rc<Shared>,
-    authority: Authority,
+    way: Way,
 }
 
 impl Place {
@@ -255,7 +298,7 @@ impl Place {
     /// Leaves a connection for the next fetch.
     pub(crate) fn keep(&self, socket: Socket) {
         let mut idle = self.shared.idle.borrow_mut();
-        let here = |one: &Idle| one.authority == self.authority;
+        let here = |one: &Idle| one.way == self.way;
         if idle.iter().filter(|one| here(one)).count() >= FETCHES_KEPT
             && let Some(oldest) = idle.iter().position(here)
         {
@@ -265,7 +308,7 @@ impl Place {
             idle.remove(0);
         }
         let until = later(Instant::now(), FETCH_IDLE);
-        idle.push(Idle { authority: self.authority.clone(), socket, until });
+        idle.push(Idle { way: self.way.clone(), socket, until });
         drop(idle);
         self.shared.kept.notify(usize::MAX);
     }

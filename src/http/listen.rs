@@ -203,10 +203,13 @@ pub async fn listen<'a, V: Service + 'a>(
                 };
                 let service = service.clone();
                 let serving = async move {
-                    let mut socket = socket;
+                    let greeting = pin!(service.greet(socket, &handle));
+                    let Some(Some(mut socket)) = handle.until_ended(greeting).await else { return };
                     serve(&mut socket, &handle, &*service).await;
                     if handle.was_cut() {
                         socket.reset();
+                    } else {
+                        socket.part();
                     }
                 };
                 executor.spawn(serving).detach();

@@ -241,7 +241,23 @@ impl<'a> Sender<'a> {
             Framing::Length(left) => self.sized(body, left, buf, head).await,
             Framing::Chunked => self.chunks(body, buf, head).await,
             Framing::Close => self.plain(body, buf, head).await,
-        }
+        }?;
+        self.flush().await
+    }
+
+    /// Waits until the client has taken what TLS may hold back.
+    async fn flush(&mut self) -> Result<(), Cut> {
+        let mut waiting: Option<Instant> = None;
+        poll_fn(|cx| match Pin::new(&mut *self.link.io.borrow_mut()).poll_flush(cx) {
+            Poll::Ready(flushed) => Poll::Ready(flushed.map_err(|_| Cut)),
+            Poll::Pending => {
+                let since = *waiting.get_or_insert_with(Instant::now);
+                let at = later(since, self.pace.patience(&self.limits));
+                ready!(self.alarm.poll(cx, at));
+                Poll::Ready(Err(Cut))
+            }
+        })
+        .await
     }
 
     /// Sends the head and a body of `left` bytes that lies ready; false if it does not.

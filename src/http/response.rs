@@ -193,6 +193,7 @@ impl Link {
         let bytes = self.buffer.bytes.get(..len).unwrap_or_default();
         self.socket.write_all(bytes).await.map_err(FetchError::Io)?;
         self.socket.write_all(request.body).await.map_err(FetchError::Io)?;
+        self.socket.flush().await.map_err(FetchError::Io)?;
         let mut interim = 0usize;
         loop {
             let end = self.read_head().await?;

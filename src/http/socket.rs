@@ -1,4 +1,4 @@
-//! A connection over TCP or a Unix socket, either end of it, and who is at the other.
+//! A connection over TCP or a Unix socket, by TLS or not, either end of it, and who is at the other.
 
 use std::fmt;
 use std::io::{self, IoSlice, Read as _};
@@ -6,11 +6,16 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::pin::Pin;
+#[cfg(feature = "tls")]
+use std::task::Waker;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use smol::Async;
 use smol::io::{AsyncRead, AsyncWrite};
+
+#[cfg(feature = "tls")]
+use crate::tls;
 
 /// A connection is anything that reads and writes.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
@@ -68,6 +73,9 @@ pub enum Socket {
     Tcp(Async<TcpStream>),
     /// Over a Unix socket.
     Unix(Async<UnixStream>),
+    /// Over either, by TLS.
+    #[cfg(feature = "tls")]
+    Tls(Box<tls::Stream>),
 }
 
 impl Socket {
@@ -105,24 +113,65 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.get_ref().peer_addr().ok().map(Peer::tcp),
             Self::Unix(_) => Some(Peer::Unix),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.get_ref().0.peer(),
+        }
+    }
+
+    /// A connection on which TLS is agreed upon.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub(crate) fn from_tls(stream: tls::Stream) -> Self {
+        Self::Tls(Box::new(stream))
+    }
+
+    /// Waits for something to read, below TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_readable(cx),
+            Self::Unix(stream) => stream.poll_readable(cx),
+            Self::Tls(stream) => stream.get_ref().0.poll_readable(cx),
+        }
+    }
+
+    /// Tells the other side that the end which comes now is meant, as far as that can be told without
+    /// waiting.
+    pub fn part(&mut self) {
+        #[cfg(feature = "tls")]
+        if let Self::Tls(stream) = self {
+            let mut cx = Context::from_waker(Waker::noop());
+            let _gone = Pin::new(stream).poll_close(&mut cx);
         }
     }
 
     /// Makes the close that comes next a reset: the peer learns that what it has is not all, and the
     /// kernel keeps nothing that the peer will not take.
     pub fn reset(&self) {
-        if let Self::Tcp(stream) = self {
-            // Where it cannot be set, the close is an ordinary one.
-            let _ = rustix::net::sockopt::set_socket_linger(stream.get_ref(), Some(Duration::ZERO));
+        match self {
+            Self::Tcp(stream) => {
+                let now = Some(Duration::ZERO);
+                // Where it cannot be set, the close is an ordinary one.
+                let _ = rustix::net::sockopt::set_socket_linger(stream.get_ref(), now);
+            }
+            Self::Unix(_) => {}
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => stream.get_ref().0.reset(),
         }
     }
 
     /// Whether the connection is open and nothing waits to be read: an idle one that is not can
     /// carry no request.
     #[must_use]
-    pub fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
         let read = match self {
+            // What comes behind an answer may be the other side's, such as tickets to resume with.
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => {
+                let mut cx = Context::from_waker(Waker::noop());
+                return Pin::new(stream).poll_read(&mut cx, &mut byte).is_pending();
+            }
             Self::Tcp(stream) => stream.get_ref().read(&mut byte),
             Self::Unix(stream) => stream.get_ref().read(&mut byte),
         };
@@ -139,6 +188,8 @@ impl AsyncRead for Socket {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -152,6 +203,8 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -163,18 +216,31 @@ impl AsyncWrite for Socket {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
             Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
         }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(unused_variables, reason = "sockets hold nothing back")
+    )]
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            _ => Poll::Ready(Ok(())),
+        }
     }
 
     /// Tells the peer that nothing more comes; what it still sends can be read.
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    #[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "sockets need not wait"))]
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(match self.get_mut() {
             Self::Tcp(stream) => stream.get_ref().shutdown(Shutdown::Write),
             Self::Unix(stream) => stream.get_ref().shutdown(Shutdown::Write),
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) => return Pin::new(stream).poll_close(cx),
         })
     }
 }
@@ -195,7 +261,7 @@ mod tests {
     #[test]
     fn a_connection_with_bytes_or_without_a_peer_is_not_quiet() {
         let (near, far) = UnixStream::pair().unwrap();
-        let socket = Socket::Unix(Async::new(near).unwrap());
+        let mut socket = Socket::Unix(Async::new(near).unwrap());
         assert!(socket.is_quiet());
         std::io::Write::write_all(&mut &far, b"x").unwrap();
         assert!(!socket.is_quiet());

@@ -47,6 +47,12 @@ impl Default for ServerLimits {
 pub enum Phase {
     /// No byte of its first request has come. It never gives way: its request may be on its way.
     New,
+    /// No byte of a TLS handshake has come.
+    #[cfg(feature = "tls")]
+    Hello,
+    /// A TLS handshake has begun.
+    #[cfg(feature = "tls")]
+    Handshake,
     /// No byte of a further request has come.
     Idle,
     /// A head has begun.
@@ -157,13 +163,14 @@ impl ConnectionTable {
         self.freed.listen()
     }
 
-    /// Ends the kept-alive connection that has been without a request for longest; whether there was
-    /// one.
+    /// Ends the kept-alive connection that has been without a request for longest, but before it one
+    /// that only holds a place: whose peer does not begin with TLS. Whether there was one.
     pub fn close_longest_idle(&self) -> bool {
-        let idle = |one: &&Rc<Connection>| one.phase.get() == Phase::Idle && !one.ended.get();
+        let gives_way = |one: &&Rc<Connection>| !one.ended.get() && one.turn_to_go().is_some();
         let all = self.all.borrow();
-        let longest = all.iter().filter(idle).min_by_key(|one| one.since.get());
-        longest.map(|one| one.end()).is_some()
+        let first =
+            all.iter().filter(gives_way).min_by_key(|one| (one.turn_to_go(), one.since.get()));
+        first.map(|one| one.end()).is_some()
     }
 
     /// Ends the connection that takes its answer slowest, of those that have been at it for
@@ -214,6 +221,20 @@ impl ConnectionTable {
 }
 
 impl Connection {
+    /// The lower, the sooner it gives way to a newcomer; `None` for never.
+    fn turn_to_go(&self) -> Option<u8> {
+        match self.phase.get() {
+            #[cfg(feature = "tls")]
+            Phase::Hello if self.since.get().elapsed() >= limits::HELLO => Some(0),
+            Phase::Idle => Some(1),
+            #[cfg(feature = "tls")]
+            Phase::Hello => Some(2),
+            #[cfg(feature = "tls")]
+            Phase::Handshake => Some(3),
+            _ => None,
+        }
+    }
+
     fn end(&self) {
         self.ended.set(true);
         self.wake();
@@ -259,10 +280,24 @@ impl ConnectionHandle {
         self.connection.since.set(now);
         self.connection.moved.set(now);
         self.connection.taken.set(0);
-        if phase == Phase::Idle {
+        if self.connection.turn_to_go().is_some() {
             // It may give way now to one who waits for room.
             self.table.freed.notify(usize::MAX);
         }
+    }
+
+    /// Its TLS handshake begins: one of `most` at once, or the oldest of them ends.
+    #[cfg(feature = "tls")]
+    pub fn shake(&self, most: usize) {
+        let all = self.table.all.borrow();
+        let shaking =
+            |one: &&Rc<Connection>| one.phase.get() == Phase::Handshake && !one.ended.get();
+        if all.iter().filter(shaking).count() >= most
+            && let Some(oldest) = all.iter().filter(shaking).min_by_key(|one| one.since.get())
+        {
+            oldest.end();
+        }
+        self.enter(Phase::Handshake, Instant::now());
     }
 
     /// Nothing more is to be sent: the connection ends as it should.
@@ -347,6 +382,40 @@ mod tests {
         assert!(table.close_longest_idle());
         assert_eq!(handles.iter().map(ended).collect::<Vec<_>>(), [false, false, true]);
         assert!(table.close_longest_idle() && !table.close_longest_idle());
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn those_who_say_nothing_give_way_before_the_idle() {
+        let table = table(5);
+        let handles: Vec<_> = (0..5).map(|_| table.admit(Peer::Unix).unwrap()).collect();
+        handles[0].enter(Phase::Handshake, ago(4));
+        handles[1].enter(Phase::Hello, Instant::now());
+        handles[2].enter(Phase::Idle, ago(50));
+        handles[3].enter(Phase::Hello, ago(1));
+        handles[4].enter(Phase::Hello, ago(2));
+        for want in [
+            [false, false, false, false, true],
+            [false, false, false, true, true],
+            [false, false, true, true, true],
+            [false, true, true, true, true],
+            [true; 5],
+        ] {
+            assert!(table.close_longest_idle());
+            assert_eq!(handles.iter().map(ended).collect::<Vec<_>>(), want);
+        }
+        assert!(!table.close_longest_idle());
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn the_oldest_of_too_many_handshakes_gives_way() {
+        let table = table(4);
+        let handles: Vec<_> = (0..4).map(|_| table.admit(Peer::Unix).unwrap()).collect();
+        for handle in &handles {
+            handle.shake(2);
+        }
+        assert_eq!(handles.iter().map(ended).collect::<Vec<_>>(), [true, true, false, false]);
     }
 
     #[test]

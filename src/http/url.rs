@@ -1,4 +1,4 @@
-//! The URLs that fanin fetches: `http://HOST:PORT/PATH?QUERY` and `unix:///SOCKET:/PATH?QUERY`.
+//! The URLs that fanin fetches: `http://HOST:PORT/PATH?QUERY`, the same with `https`, and `unix:///SOCKET:/PATH?QUERY`.
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -23,6 +23,8 @@ enum Place {
     Host {
         host: Box<str>,
         port: u16,
+        /// Whether TLS is spoken there.
+        tls: bool,
     },
     Unix(Box<Path>),
 }
@@ -41,9 +43,15 @@ impl Authority {
     #[must_use]
     pub fn endpoint(&self) -> Endpoint<'_> {
         match &*self.0 {
-            Place::Host { host, port } => Endpoint::Host(host, *port),
+            Place::Host { host, port, .. } => Endpoint::Host(host, *port),
             Place::Unix(path) => Endpoint::Unix(path),
         }
+    }
+
+    /// Whether TLS is spoken there.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        matches!(&*self.0, Place::Host { tls: true, .. })
     }
 
     /// The place as others may see it: of a socket the name, without our folder in front of it.
@@ -52,7 +60,7 @@ impl Authority {
         WithoutFolder(self)
     }
 
-    /// The value of the Host field: without the port if that is 80, `localhost` for Unix sockets.
+    /// The value of the Host field: without the port if that is the usual one, `localhost` for Unix sockets.
     #[must_use]
     pub fn host_field(&self) -> impl fmt::Display + '_ {
         HostField(self)
@@ -63,8 +71,8 @@ impl Authority {
 impl fmt::Display for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            Place::Host { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Place::Host { host, port } => write!(f, "{host}:{port}"),
+            Place::Host { host, port, .. } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Place::Host { host, port, .. } => write!(f, "{host}:{port}"),
             Place::Unix(path) => write!(f, "{}", path.display()),
         }
     }
@@ -88,12 +96,18 @@ struct HostField<'a>(&'a Authority);
 impl fmt::Display for HostField<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0.0 {
-            Place::Host { host, port: 80 } if host.contains(':') => write!(f, "[{host}]"),
-            Place::Host { host, port: 80 } => f.write_str(host),
+            Place::Host { host, port, tls } if *port == default_port(*tls) => {
+                if host.contains(':') { write!(f, "[{host}]") } else { f.write_str(host) }
+            }
             Place::Host { .. } => write!(f, "{}", self.0),
             Place::Unix(_) => f.write_str("localhost"),
         }
     }
+}
+
+/// The port of a URL that names none.
+const fn default_port(tls: bool) -> u16 {
+    if tls { 443 } else { 80 }
 }
 
 /// A URL, taken apart.
@@ -125,10 +139,13 @@ impl Target {
             // Before all else: this one decides whether a message may show the URL.
             _ if web && place.contains('@') => Err(UrlRule::Password),
             _ if url.len() > LONGEST => Err(UrlRule::Length),
-            "https" => Err(UrlRule::Tls),
+            "https" if cfg!(not(feature = "tls")) => Err(UrlRule::Tls),
             _ if !url.bytes().all(|byte| byte.is_ascii_graphic()) => Err(UrlRule::Bytes),
             _ if url.contains('#') => Err(UrlRule::Fragment),
-            "http" => Ok(Self { authority: read_host(place)?, request: with_slash(request) }),
+            "http" | "https" => {
+                let authority = read_host(place, scheme == "https")?;
+                Ok(Self { authority, request: with_slash(request) })
+            }
             "unix" => read_unix(rest),
             _ => Err(UrlRule::Scheme),
         }
@@ -178,14 +195,17 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.authority.endpoint() {
-            Endpoint::Host(..) => write!(f, "http://{}{}", self.authority, self.request),
+            Endpoint::Host(..) => {
+                let s = if self.authority.is_tls() { "s" } else { "" };
+                write!(f, "http{s}://{}{}", self.authority, self.request)
+            }
             Endpoint::Unix(_) => write!(f, "unix://{}:{}", self.authority, self.request),
         }
     }
 }
 
 /// `HOST[:PORT]`.
-fn read_host(text: &str) -> Result<Authority, UrlRule> {
+fn read_host(text: &str, tls: bool) -> Result<Authority, UrlRule> {
     let end = match text.rfind(']') {
         Some(bracket) => bracket.saturating_add(1),
         None => text.find(':').unwrap_or(text.len()),
@@ -199,13 +219,13 @@ fn read_host(text: &str) -> Result<Authority, UrlRule> {
         _ => return Err(UrlRule::Host),
     };
     let port = match port.strip_prefix(':') {
-        None if port.is_empty() => 80,
+        None if port.is_empty() => default_port(tls),
         Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
             digits.parse().ok().filter(|port| *port > 0).ok_or(UrlRule::Port)?
         }
         _ => return Err(UrlRule::Port),
     };
-    Ok(Authority(Rc::new(Place::Host { host: host.to_ascii_lowercase().into(), port })))
+    Ok(Authority(Rc::new(Place::Host { host: host.to_ascii_lowercase().into(), port, tls })))
 }
 
 /// `SOCKET:/PATH?QUERY`.
@@ -266,7 +286,7 @@ impl UrlError {
 pub enum UrlRule {
     /// It begins with a scheme that is fetched.
     Scheme,
-    /// `https://` is known, but not in this build.
+    /// `https://`, and this program was built without TLS.
     Tls,
     /// At most [`LONGEST`] bytes.
     Length,
@@ -295,7 +315,7 @@ impl fmt::Display for UrlRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Scheme => "begins with neither http:// nor https:// nor unix://",
-            Self::Tls => "needs TLS, which is not built yet",
+            Self::Tls => "needs a fanin that is built with the feature tls",
             Self::Length => return write!(f, "has more than {LONGEST} bytes"),
             Self::Bytes => "holds a blank or a character that a URL has as %XX only",
             Self::Password => "holds a user name or a password",
@@ -339,6 +359,11 @@ mod tests {
             ("http://[::1]:9100/", "[::1]:9100", "[::1]:9100", "/"),
             ("http://[::1]", "[::1]:80", "[::1]", "/"),
             ("http://a?b", "a:80", "a", "/?b"),
+            ("http://a:443/", "a:443", "a:443", "/"),
+            #[cfg(feature = "tls")]
+            ("https://A/", "a:443", "a", "/"),
+            #[cfg(feature = "tls")]
+            ("https://[::1]:80", "[::1]:80", "[::1]:80", "/"),
             ("http://node_1.lan", "node_1.lan:80", "node_1.lan", "/"),
             ("http://[::1]:9100/a?b=http://c:/@", "[::1]:9100", "[::1]:9100", "/a?b=http://c:/@"),
             ("unix:///run/x.sock:/m?t=a:/b", "/run/x.sock", "localhost", "/m?t=a:/b"),
@@ -359,6 +384,7 @@ mod tests {
         let cases = [
             ("htp://10.0.0.7", UrlRule::Scheme),
             ("10.0.0.7:9100", UrlRule::Scheme),
+            #[cfg(not(feature = "tls"))]
             ("https://a/", UrlRule::Tls),
             ("http://a/b c", UrlRule::Bytes),
             ("http://a/é", UrlRule::Bytes),
@@ -410,8 +436,9 @@ mod tests {
             let target = Target::parse(url).unwrap();
             assert_eq!(target.authority().without_folder().to_string(), want, "{url}");
         }
-        let fault = Target::parse("https://a/b?token=x").unwrap_err().without_query();
-        assert_eq!(fault.to_string(), "\"https://a/b?…\" needs TLS, which is not built yet");
+        let fault = Target::parse("ftp://a/b?token=x").unwrap_err().without_query();
+        let want = "\"ftp://a/b?…\" begins with neither http:// nor https:// nor unix://";
+        assert_eq!(fault.to_string(), want);
     }
 
     #[test]

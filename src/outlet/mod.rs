@@ -27,6 +27,8 @@ use crate::http::fields::Fields;
 use crate::http::outgoing::Reply;
 use crate::http::socket::Peer;
 use crate::http::table::ConnectionTable;
+#[cfg(feature = "tls")]
+use crate::http::{socket::Socket, table::ConnectionHandle};
 use crate::limits::MAX_SCRAPE_TIMEOUT;
 use crate::memory::{Admission, Want};
 use crate::source::{self, Engine, Source, own_text};
@@ -276,7 +278,7 @@ impl Server {
         if request.head.fields().text("Origin").is_some() {
             return Err(Refusal::new(403, "a web page may not reload the configuration".into()));
         }
-        if !self.access.is_asked() && !request.peer.is_local() {
+        if !self.access.knows_peers() && !request.peer.is_local() {
             let rule = "the configuration is reloaded from this machine, or after a login, only";
             return Err(Refusal::new(403, rule.into()));
         }
@@ -290,6 +292,23 @@ impl Server {
             self.with_metrics_of_now(engine, |now| own_text(&engine.metrics, now, &engine.reserve));
         let text = text.map_err(|_| Refusal::memory(engine))?;
         Ok(Reply::new(200, Names::Underscores.content_type(), Body::page(text)))
+    }
+
+    /// Agrees with a new peer on TLS, where that is spoken. One that may not come is left without a
+    /// word: it may not even learn what is here.
+    #[cfg(feature = "tls")]
+    pub(crate) async fn greet(
+        &self,
+        engine: &Engine,
+        socket: Socket,
+        handle: &ConnectionHandle,
+    ) -> Option<Socket> {
+        if self.access.is_tls() && !self.admits(handle.peer()) {
+            self.count_refused(engine, 403);
+            return None;
+        }
+        let failed = || engine.metrics.handshake_failed(&self.name);
+        self.access.greet(socket, handle, (&self.name, failed)).await
     }
 
     /// Counts a request that was refused before it had a path.

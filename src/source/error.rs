@@ -154,6 +154,8 @@ impl ScrapeError {
                 FetchError::Resolve(_) => "resolve",
                 FetchError::Connect(..) | FetchError::OutOfReach(_) => "connect",
                 FetchError::Redirect(_) => "redirect",
+                #[cfg(feature = "tls")]
+                FetchError::Tls(..) => "tls",
                 FetchError::Malformed(_) | FetchError::Request => "protocol",
                 // What else there is means that the connection ended before the page did.
                 _ => "closed",

@@ -2,6 +2,8 @@
 //! is lexed while the next one is on its way.
 
 use std::fmt;
+#[cfg(feature = "tls")]
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::body::Body;
@@ -13,6 +15,8 @@ use crate::http::client::{Outgoing, Redirects};
 use crate::http::response::Response;
 use crate::http::url::Target;
 use crate::memory::{Budget, PageError, blocks_for};
+#[cfg(feature = "tls")]
+use crate::tls::client::Connector;
 
 /// What an exporter is offered: text, with quoted names where it has them. Not OpenMetrics, since
 /// some libraries take its mere mention for a preference; an exporter that has nothing else is
@@ -26,12 +30,19 @@ pub(super) struct Http {
     fields: Vec<(Box<str>, config::Secret)>,
     authorization: Option<config::Secret>,
     redirects: Redirects,
+    #[cfg(feature = "tls")]
+    tls: Option<Rc<Connector>>,
     place: Box<str>,
 }
 
 impl Http {
     pub(super) fn new(plan: &config::Http) -> Result<Self, String> {
         let target = Target::parse(&plan.url).map_err(|error| error.to_string())?;
+        #[cfg(feature = "tls")]
+        let tls = match plan.tls == config::ClientTls::default() {
+            true => None,
+            false => Some(Connector::new(&plan.tls).map_err(|error| error.to_string())?.into()),
+        };
         let place = target.authority().without_folder().to_string().into();
         Ok(Self {
             place,
@@ -39,6 +50,8 @@ impl Http {
             fields: plan.headers.clone(),
             authorization: plan.authorization.clone(),
             redirects: plan.redirects,
+            #[cfg(feature = "tls")]
+            tls,
         })
     }
 
@@ -64,6 +77,8 @@ impl Http {
             accept_encoding: if terms.gzip { "gzip" } else { "identity" },
             timeout: Some(deadline.saturating_duration_since(Instant::now())),
             redirects: self.redirects,
+            #[cfg(feature = "tls")]
+            tls: self.tls.as_ref(),
             ..Outgoing::get(&self.target)
         };
         Ok(engine.client.fetch(&outgoing).await?)

@@ -138,7 +138,9 @@ const BOUNDS: [(f64, &str); 10] = [
 pub struct Metrics {
     started: Instant,
     requests: RefCell<Vec<Requests>>,
-    logins_failed: RefCell<Vec<(Rc<str>, u64)>>,
+    logins_failed: PerServer,
+    #[cfg(feature = "tls")]
+    handshakes_failed: PerServer,
     buckets: [Cell<u64>; BOUNDS.len()],
     slower: Cell<u64>,
     duration_sum: Cell<f64>,
@@ -156,13 +158,44 @@ struct Requests {
     count: u64,
 }
 
+/// How often something happened at each server where it did.
+#[derive(Debug, Default)]
+struct PerServer(RefCell<Vec<(Rc<str>, u64)>>);
+
+impl PerServer {
+    fn count(&self, server: &Rc<str>) {
+        let mut counts = self.0.borrow_mut();
+        match counts.iter_mut().find(|(known, _)| known == server) {
+            Some((_, count)) => *count = count.wrapping_add(1),
+            None => counts.push((Rc::clone(server), 1)),
+        }
+    }
+
+    /// The family, if there is something to tell of this server.
+    fn render(
+        &self,
+        server: &str,
+        (name, help): (&'static str, &str),
+        page: &mut Families<'_>,
+    ) -> fmt::Result {
+        let counts = self.0.borrow();
+        let Some((_, count)) = counts.iter().find(|(known, _)| **known == *server) else {
+            return Ok(());
+        };
+        page.family(name, "counter", help)?;
+        page.sample(name, &[("server", server)], count)
+    }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let now = Instant::now();
         Self {
             started: now,
             requests: RefCell::default(),
-            logins_failed: RefCell::default(),
+            logins_failed: PerServer::default(),
+            #[cfg(feature = "tls")]
+            handshakes_failed: PerServer::default(),
             buckets: Default::default(),
             slower: Cell::default(),
             duration_sum: Cell::default(),
@@ -199,11 +232,13 @@ impl Metrics {
 
     /// Counts a refused login at this server.
     pub fn login_failed(&self, server: &Rc<str>) {
-        let mut failed = self.logins_failed.borrow_mut();
-        match failed.iter_mut().find(|(known, _)| known == server) {
-            Some((_, count)) => *count = count.wrapping_add(1),
-            None => failed.push((Rc::clone(server), 1)),
-        }
+        self.logins_failed.count(server);
+    }
+
+    /// Counts a TLS handshake at this server that failed.
+    #[cfg(feature = "tls")]
+    pub fn handshake_failed(&self, server: &Rc<str>) {
+        self.handshakes_failed.count(server);
     }
 
     /// Counts what did not fit together in a merge.
@@ -260,13 +295,12 @@ impl Metrics {
         page.sample("fanin_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1)?;
         self.render_sources(now.sources, &mut page)?;
         self.render_requests(now, &mut page)?;
-        for (server, count) in self.logins_failed.borrow().iter() {
-            if **server == *now.server {
-                let name = "fanin_login_failures_total";
-                page.family(name, "counter", "Logins at this server that were refused.")?;
-                page.sample(name, &[("server", server)], count)?;
-            }
-        }
+        let told = ("fanin_login_failures_total", "Logins at this server that were refused.");
+        self.logins_failed.render(now.server, told, &mut page)?;
+        #[cfg(feature = "tls")]
+        let told = ("fanin_tls_handshake_failures_total", "TLS handshakes that failed.");
+        #[cfg(feature = "tls")]
+        self.handshakes_failed.render(now.server, told, &mut page)?;
         page.family("fanin_connections", "gauge", "Connections that are open.")?;
         page.sample("fanin_connections", &[], now.connections)?;
         let Counters { used, promised, free, kept, waiting, .. } = now.blocks;

@@ -30,6 +30,8 @@ pub mod peers;
 pub mod process;
 pub mod reply;
 pub mod setup;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod wire;
 
 use std::sync::mpsc;
@@ -47,6 +49,10 @@ pub use wire::Connection;
 
 /// The longest that any single wait may take; a test that needs it has failed.
 pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// Whether the tests of this file speak TLS with the program, whatever they are about. Its tests
+/// are those of `hostile.rs`.
+pub const OVER_TLS: bool = env!("CARGO_CRATE_NAME").len() == "hostile_tls".len();
 
 /// The rhythm of a slow peer: the time between two of its bytes, or two looks at a counter. Not a
 /// means to wait for something in the hope that it has happened.

@@ -147,6 +147,12 @@ impl Setup {
     pub fn yaml(&self) -> String {
         let listen: Vec<String> = self.listen.iter().map(|at| format!("\"{at}\"")).collect();
         let mut text = format!("servers:\n  - listen: [{}]\n", listen.join(", "));
+        if super::OVER_TLS {
+            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/tls");
+            text.push_str(&format!(
+                "    tls: {{cert: {folder}/cert.pem, key: {folder}/key.pem}}\n"
+            ));
+        }
         text.push_str(&self.server_keys);
         if !self.routes.is_empty() {
             text.push_str(&format!("    routes:\n{}", self.routes));

@@ -14,11 +14,28 @@ pub enum Socket {
     Tcp(TcpStream),
     /// A Unix stream socket.
     Unix(UnixStream),
+    /// TLS over TCP.
+    #[cfg(feature = "tls")]
+    Tls(Box<super::tls::Client>),
 }
 
 impl Socket {
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Tcp(stream) => Some(stream),
+            Self::Unix(_) => None,
+            #[cfg(feature = "tls")]
+            Self::Tls(client) => Some(&client.sock),
+        }
+    }
+
     fn limit(&self, time: Duration) {
         match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(client) => {
+                client.sock.set_read_timeout(Some(time)).unwrap();
+                client.sock.set_write_timeout(Some(time)).unwrap();
+            }
             Self::Tcp(stream) => {
                 stream.set_read_timeout(Some(time)).unwrap();
                 stream.set_write_timeout(Some(time)).unwrap();
@@ -36,6 +53,8 @@ impl Read for Socket {
         match self {
             Self::Tcp(stream) => stream.read(out),
             Self::Unix(stream) => stream.read(out),
+            #[cfg(feature = "tls")]
+            Self::Tls(client) => client.read(out),
         }
     }
 }
@@ -45,11 +64,17 @@ impl Write for Socket {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Unix(stream) => stream.write(bytes),
+            #[cfg(feature = "tls")]
+            Self::Tls(client) => super::tls::write(client, bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(client) => super::tls::flush(client),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -66,7 +91,15 @@ impl Connection {
         let socket = if let Some(path) = address.strip_prefix("unix://") {
             Socket::Unix(UnixStream::connect(path)?)
         } else {
-            Socket::Tcp(TcpStream::connect(address.trim_start_matches("tcp://"))?)
+            let stream = TcpStream::connect(address.trim_start_matches("tcp://"))?;
+            #[cfg(feature = "tls")]
+            let socket = match super::OVER_TLS {
+                true => Socket::Tls(Box::new(super::tls::client(stream))),
+                false => Socket::Tcp(stream),
+            };
+            #[cfg(not(feature = "tls"))]
+            let socket = Socket::Tcp(stream);
+            socket
         };
         socket.limit(LIMIT);
         Ok(Self(BufReader::with_capacity(4096, socket)))
@@ -80,7 +113,7 @@ impl Connection {
     /// Shrinks the receive window, so that a reply is soon stuck when nobody reads it.
     #[must_use]
     pub fn with_small_window(self) -> Self {
-        if let Socket::Tcp(stream) = self.0.get_ref() {
+        if let Some(stream) = self.0.get_ref().tcp() {
             rustix::net::sockopt::set_socket_recv_buffer_size(stream, 4096).unwrap();
         }
         self
@@ -88,10 +121,7 @@ impl Connection {
 
     /// This end's port, by which the other end can be told from its like; 0 on a Unix socket.
     pub fn port(&self) -> u16 {
-        match self.0.get_ref() {
-            Socket::Tcp(stream) => stream.local_addr().unwrap().port(),
-            Socket::Unix(_) => 0,
-        }
+        self.0.get_ref().tcp().map_or(0, |stream| stream.local_addr().unwrap().port())
     }
 
     /// Sends all of `bytes`.
@@ -100,7 +130,8 @@ impl Connection {
     ///
     /// As the system says, such as when the other end has closed.
     pub fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.get_mut().write_all(bytes)
+        self.0.get_mut().write_all(bytes)?;
+        self.0.get_mut().flush()
     }
 
     /// [`Connection::try_send`], which must work.

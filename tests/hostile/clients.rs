@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::wire::Seen;
-use crate::common::{Connection, Daemon, Exporter, Setup, beat, big_page};
-use crate::{GOOD, assert_ordinary_scrape};
+use super::common::wire::Seen;
+use super::common::{Connection, Daemon, Exporter, Setup, beat, big_page};
+use super::{GOOD, assert_ordinary_scrape};
 
 /// Short limits, and `/side` for the ordinary scrape.
 fn setup(good: &Exporter) -> Setup {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::exporter::{CHUNKED_HEAD, TEXT, chunked, close_delimited, ok, reply};
-use crate::common::{Conversation, Daemon, Exporter, Setup, beat, page};
-use crate::{GOOD, assert_ordinary_scrape};
+use super::common::exporter::{CHUNKED_HEAD, TEXT, chunked, close_delimited, ok, reply};
+use super::common::{Conversation, Daemon, Exporter, Setup, beat, page};
+use super::{GOOD, assert_ordinary_scrape};
 
 /// `/both` merges a good and the bad exporter, whose bodies may have 64 KiB and take a second.
 fn start(good: &Exporter, bad: &Exporter) -> Daemon {

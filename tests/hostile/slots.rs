@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::common::exporter::{TEXT, ok};
-use crate::common::wire::Seen;
-use crate::common::{Connection, Exporter, Gate, Setup, beat};
-use crate::{GOOD, assert_ordinary_scrape};
+use super::common::exporter::{TEXT, ok};
+use super::common::wire::Seen;
+use super::common::{Connection, Exporter, Gate, Setup, beat};
+use super::{GOOD, assert_ordinary_scrape};
 
 #[test]
 fn the_longest_idle_connection_makes_room_for_a_newcomer() {

@@ -1,8 +1,8 @@
 //! Heads that two programs might read differently: refused, and the connection with them.
 
-use crate::common::exporter::{CHUNKED_HEAD, TEXT};
-use crate::common::{Connection, Exporter, Setup, page};
-use crate::{GOOD, assert_ordinary_scrape};
+use super::common::exporter::{CHUNKED_HEAD, TEXT};
+use super::common::{Connection, Exporter, Setup, page};
+use super::{GOOD, assert_ordinary_scrape};
 
 /// What follows each of the requests below: must never be answered.
 const SMUGGLED: &str = "GET /-/ready HTTP/1.1\r\nHost: smuggled\r\n\r\n";

@@ -150,6 +150,7 @@ fn some_redirects_lead_nowhere() {
     let target = url("http://a/");
     let any = Outgoing { redirects: Redirects::Any, ..Outgoing::get(&target) };
     let cases = [
+        #[cfg(not(feature = "tls"))]
         ("https://a/", UrlRule::Tls),
         ("unix:///run/x:/b", UrlRule::Scheme),
         ("file:///etc/passwd", UrlRule::Scheme),
@@ -180,4 +181,27 @@ fn other_answers_are_taken_as_they_are() {
         assert_eq!(redirect(&asked, &head(text)), Ok(None), "{text}");
     }
     assert_eq!(RedirectError::TooMany.to_string(), "more than 5 redirects");
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_redirect_may_lead_to_tls_and_never_back() {
+    let cases = [
+        ("http://a/", "https://a/", "https://a:443/"),
+        ("http://a/", "https://b:1/c", "https://b:1/c"),
+        ("https://a/", "//b/c", "https://b:443/c"),
+        ("https://a/x", "/y", "https://a:443/y"),
+        ("https://a/", "http://a/", "redirect to a:80, which is without TLS"),
+        ("https://a/", "http://a:443/", "redirect to a:443, which is without TLS"),
+    ];
+    for (from, location, want) in cases {
+        let target = url(from);
+        let any = Outgoing { redirects: Redirects::Any, ..Outgoing::get(&target) };
+        let text = format!("HTTP/1.1 301 Moved\r\nLocation: {location}\r\n\r\n");
+        let got = match redirect(&any, &head(&text)) {
+            Ok(target) => target.unwrap().to_string(),
+            Err(fault) => fault.to_string(),
+        };
+        assert_eq!(got, want, "{from} to {location}");
+    }
 }

@@ -364,7 +364,7 @@ fn few_idle_connections_are_kept_for_a_place() {
     let target = upstream.url("/");
     let client = Client::new();
     smol::block_on(async {
-        let place = Place { shared: client.0.clone(), authority: target.authority().clone() };
+        let place = Place { shared: client.0.clone(), way: Way::of(&Outgoing::get(&target)) };
         for _ in 0..=FETCHES_KEPT {
             place.keep(client.0.connect(target.authority(), Reach(None)).await.unwrap());
         }
@@ -390,7 +390,7 @@ fn a_buffer_is_used_again() {
     let upstream = Upstream::new();
     let client = Client::new();
     let place =
-        Place { shared: client.0.clone(), authority: upstream.url("/").authority().clone() };
+        Place { shared: client.0.clone(), way: Way::of(&Outgoing::get(&upstream.url("/"))) };
     for count in [1, FETCH_BUFFERS, FETCH_BUFFERS + 1] {
         let lent: Vec<_> = (0..count).map(|_| HeadBuffer::new(place.clone())).collect();
         drop(lent);

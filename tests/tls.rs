@@ -1,0 +1,48 @@
+//! TLS at both ends, with openssl, curl and Prometheus at the other.
+#![cfg(feature = "tls")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on panics")]
+
+#[path = "tls/client.rs"]
+mod client;
+mod common;
+#[path = "tls/files.rs"]
+mod files;
+#[path = "tls/mutual.rs"]
+mod mutual;
+#[path = "tls/server.rs"]
+mod server;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use common::command::{Done, run};
+use common::tls::Authority;
+use common::{Daemon, Setup, peers};
+
+/// What curl gets from `https://localhost` at the port of `daemon`: its code, and the status and the
+/// page on standard output.
+fn curl(program: &PathBuf, daemon: &Daemon, arguments: &[&str]) -> Done {
+    let port = daemon.addr().rsplit(':').next().unwrap();
+    let url = format!("https://localhost:{port}/metrics");
+    let mut command = Command::new(program);
+    command.args(["--silent", "--show-error", "--write-out", "\n%{http_code}"]);
+    run(command.args(arguments).arg(url), "")
+}
+
+/// Asserts that curl got fanin's own page.
+fn assert_page(name: &str, done: &Done) {
+    assert!(done.out.ends_with("\n200"), "{name}: {} {}", done.out, done.err);
+    assert!(done.out.contains("fanin_build_info"), "{name}: {}", done.out);
+}
+
+/// An authority that has issued `server`, and curl.
+fn peers(what: &str) -> Option<(Authority, PathBuf)> {
+    let authority = Authority::new(what)?;
+    authority.issue("server", "localhost");
+    Some((authority, peers::find(what, &["curl"])?))
+}
+
+/// A server with the pair `server`.
+fn serving(authority: &Authority, more: &str) -> Setup {
+    Setup::new().server_key(&format!("tls: {}", authority.keys("server", more)))
+}
