@@ -1,6 +1,11 @@
 //! TLS at both ends, with openssl, curl and Prometheus at the other.
 #![cfg(feature = "tls")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on panics")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics, and one is a server"
+)]
 
 #[path = "tls/client.rs"]
 mod client;

@@ -207,7 +207,7 @@ pub(crate) async fn connect(
         .map_err(|_| format!("\"{name}\" is a name that no certificate can have"))?;
     let begun = TlsConnector::from(config)
         .connect_with(name, socket, |tls| tls.set_buffer_limit(Some(TLS_BUFFER)));
-    match shared.gate.through(begun).await {
+    match shared.gate.through(Box::new(begun)).await {
         Ok(stream) => Ok(Socket::from_tls(stream.into())),
         Err(error) => Err(explain(&error)),
     }

@@ -92,9 +92,11 @@ impl Acceptor {
         handle.shake(HANDSHAKES.saturating_add(HANDSHAKES_WAITING));
         let acceptor = TlsAcceptor::from(self.config());
         let begun = acceptor.accept_with(socket, |tls| tls.set_buffer_limit(Some(TLS_BUFFER)));
+        // It is large, and gone before the first request.
+        let begun = Box::new(begun.into_fallible());
         let mut broken = None;
         let shaken = within(until, async {
-            match gate.through(begun.into_fallible()).await {
+            match gate.through(begun).await {
                 Ok(stream) => Ok(Socket::from_tls(stream.into())),
                 Err((error, socket)) => {
                     broken = Some(socket);
@@ -114,7 +116,9 @@ impl Acceptor {
             io::ErrorKind::TimedOut => {
                 Some(Err(format!("the handshake took more than {} s", HANDSHAKE.as_secs())))
             }
-            io::ErrorKind::ConnectionReset => None,
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof => None,
             _ => Some(Err(explain(&error))),
         }
     }
