@@ -22,7 +22,7 @@ use argh::{FromArgs, SubCommands};
 #[cfg(feature = "klipper")]
 pub use self::probe::Probe;
 #[cfg(feature = "tls")]
-pub use self::secure::HashPassword;
+pub use self::secure::{Cert, HashPassword, Host};
 #[cfg(feature = "tools")]
 pub use self::tools::{Init, Install, Label, Lint, Merge, NamedPage, Place};
 use crate::config::{self, Listen};
@@ -77,6 +77,9 @@ pub enum Command {
     /// `fanin probe`.
     #[cfg(feature = "klipper")]
     Probe(Probe),
+    /// `fanin cert`.
+    #[cfg(feature = "tls")]
+    Cert(Cert),
     /// `fanin hash-password`.
     #[cfg(feature = "tls")]
     HashPassword(HashPassword),
@@ -88,6 +91,8 @@ impl Command {
         match self {
             #[cfg(feature = "tools")]
             Self::Merge(merge) => merge.fault(),
+            #[cfg(feature = "tls")]
+            Self::Cert(cert) => cert.fault(),
             _ => None,
         }
     }

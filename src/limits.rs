@@ -298,6 +298,9 @@ pub const BEHIND_HEAD: usize = 512;
 /// Bytes of the header fields that an answer adds to those every answer has.
 pub const REPLY_FIELDS: usize = 320;
 
+/// Bytes of the fields that a web configuration adds to every reply.
+pub const WEB_HEADERS: usize = 384;
+
 /// A reply's buffer with less room than this is sent before more is asked for.
 pub const REPLY_ROOM: usize = 1024;
 

@@ -14,8 +14,12 @@ mod common;
 mod files;
 #[path = "tls/mutual.rs"]
 mod mutual;
+#[path = "tls/own.rs"]
+mod own;
 #[path = "tls/server.rs"]
 mod server;
+#[path = "tls/web.rs"]
+mod web;
 
 use std::path::PathBuf;
 use std::process::Command;

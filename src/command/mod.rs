@@ -1,5 +1,7 @@
 //! The commands: what was typed, done.
 
+#[cfg(feature = "tls")]
+mod cert;
 mod check;
 #[cfg(feature = "tls")]
 mod hash_password;
@@ -39,6 +41,8 @@ pub fn run(command: Command) -> ExitCode {
         Command::Merge(merge) => merge::run(merge),
         #[cfg(feature = "klipper")]
         Command::Probe(probe) => probe::run(probe),
+        #[cfg(feature = "tls")]
+        Command::Cert(typed) => cert::run(&typed),
         #[cfg(feature = "tls")]
         Command::HashPassword(typed) => hash_password::run(&typed),
     }

@@ -51,6 +51,9 @@ fn tokens(at: &At<'_>, file: &AccessFile, context: &Context<'_>) -> Result<Vec<S
 }
 
 #[cfg(feature = "tls")]
+pub(super) use self::users::hash;
+
+#[cfg(feature = "tls")]
 mod users {
     //! Names and the hashes of passwords.
 

@@ -21,6 +21,8 @@ use super::source;
 #[cfg(feature = "tls")]
 use super::tls;
 use super::value::{self, BadValue};
+#[cfg(feature = "tls")]
+use super::web;
 use crate::limits;
 
 /// What values are read against.
@@ -207,6 +209,15 @@ fn servers(file: &File, sources: &[Source], context: &Context<'_>) -> Result<Vec
         let tls = file.tls.as_ref();
         #[cfg(feature = "tls")]
         let tls = tls.map(|file| tls::server(&server.key("tls"), file, context)).transpose()?;
+        #[cfg(feature = "tls")]
+        let web = web::web(&server.key("web_config"), file.web_config.as_ref(), context)?;
+        #[cfg(feature = "tls")]
+        if file.web_config.is_some() && (auth.is_some() || tls.is_some()) {
+            let rule = "web_config excludes auth and tls: it is both";
+            return Err(Fault::rule(&server, rule));
+        }
+        #[cfg(feature = "tls")]
+        let (auth, tls) = (auth.or(web.auth), tls.or(web.tls));
         let status = context.value(&server.key("status"), file.status.as_ref(), value::switch)?;
         servers.push(Server {
             listen,
@@ -214,6 +225,8 @@ fn servers(file: &File, sources: &[Source], context: &Context<'_>) -> Result<Vec
             auth,
             #[cfg(feature = "tls")]
             tls,
+            #[cfg(feature = "tls")]
+            headers: web.headers,
             routes,
             status: status.unwrap_or(true),
         });

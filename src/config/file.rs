@@ -45,6 +45,9 @@ macro_rules! keys {
     };
 }
 
+#[cfg(feature = "tls")]
+pub(super) use keys;
+
 keys! {
     /// The whole file.
     File, "a configuration" {
@@ -64,6 +67,8 @@ keys! {
         auth: AccessFile,
         #[cfg(feature = "tls")]
         tls: TlsFile,
+        #[cfg(feature = "tls")]
+        web_config: Text,
         routes: Named<RouteFile>,
         status: Text,
     }

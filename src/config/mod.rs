@@ -45,6 +45,8 @@ mod targets;
 #[cfg(feature = "tls")]
 mod tls;
 mod value;
+#[cfg(feature = "tls")]
+mod web;
 
 use std::fs;
 use std::io::{self, Read};

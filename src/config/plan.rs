@@ -59,6 +59,9 @@ pub struct Server {
     /// How TLS is spoken; `None` if it is not.
     #[cfg(feature = "tls")]
     pub tls: Option<ServerTls>,
+    /// Fields that every reply gets, each line ended by CRLF.
+    #[cfg(feature = "tls")]
+    pub headers: Option<Box<str>>,
     /// Sorted by path; no two match the same request.
     pub routes: Vec<Route>,
     /// Whether `/` and, unless a route has that path, `/metrics` tell about fanin itself.
@@ -377,6 +380,8 @@ impl Plan {
             auth: None,
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "tls")]
+            headers: None,
             routes: vec![Route { path, outlets: vec![Outlet::Merge(merge)] }],
             status: true,
         };

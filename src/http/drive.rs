@@ -298,6 +298,7 @@ async fn send<B: Produce>(
         status: reply.status,
         content_type: reply.content_type(),
         fields: reply.fields(),
+        shared: reply.shared.as_deref().unwrap_or_default(),
         framing,
         connection: match (keep, version) {
             (false, _) => Some("close"),
@@ -330,6 +331,7 @@ fn refusal(fault: Fault, out: &mut [u8]) -> Option<usize> {
         status: fault.status(),
         content_type: "text/plain; charset=utf-8",
         fields: "",
+        shared: "",
         framing: Framing::Length(u64::try_from(text.len()).ok()?),
         connection: Some("close"),
     };

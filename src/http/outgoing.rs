@@ -8,6 +8,7 @@ use std::fmt::{self, Write as _};
 use std::future::poll_fn;
 use std::io::IoSlice;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -89,6 +90,8 @@ pub struct Reply<B> {
     pub body: B,
     /// Whether the connection closes behind it.
     pub close: bool,
+    /// Further fields, each line ended by CRLF, as the server's other replies have them.
+    pub shared: Option<Rc<str>>,
     content_type: &'static str,
     fields: heapless::String<REPLY_FIELDS>,
 }
@@ -109,7 +112,14 @@ impl<B> Reply<B> {
     /// A reply with this Content-Type; empty for none.
     #[must_use]
     pub const fn new(status: u16, content_type: &'static str, body: B) -> Self {
-        Self { status, body, close: false, content_type, fields: heapless::String::new() }
+        Self {
+            status,
+            body,
+            close: false,
+            shared: None,
+            content_type,
+            fields: heapless::String::new(),
+        }
     }
 
     /// Adds a field. `Content-Type` takes the place of the one given to [`Reply::new`].

@@ -56,6 +56,8 @@ pub struct HeadLines<'a> {
     pub content_type: &'a str,
     /// More fields, each line ended by CRLF.
     pub fields: &'a str,
+    /// The same, for every reply of a server.
+    pub shared: &'a str,
     /// Content-Length or Transfer-Encoding.
     pub framing: Framing,
     /// The Connection field; `None` says what the version implies.
@@ -76,6 +78,7 @@ impl HeadLines<'_> {
             write!(out, "Content-Type: {}\r\n", self.content_type)?;
         }
         out.write_str(self.fields)?;
+        out.write_str(self.shared)?;
         match self.framing {
             Framing::Length(length) => write!(out, "Content-Length: {length}\r\n")?,
             Framing::Chunked => out.write_str("Transfer-Encoding: chunked\r\n")?,
@@ -197,6 +200,7 @@ mod tests {
             status: 503,
             content_type: "text/plain",
             fields: "Retry-After: 5\r\n",
+            shared: "",
             framing: Framing::Length(3),
             connection: Some("close"),
         };

@@ -42,6 +42,9 @@ pub struct Server {
     /// Where peers may come from; `None` for anywhere.
     allow: Option<Vec<config::Network>>,
     access: Access,
+    /// Fields that every reply gets.
+    #[cfg(feature = "tls")]
+    headers: Option<Rc<str>>,
     routes: Vec<Route>,
     /// Whether `/` and `/metrics` tell about fanin itself where no route has these paths.
     status: bool,
@@ -148,6 +151,8 @@ impl Server {
             name: plan.listen.first().map(ToString::to_string).unwrap_or_default().into(),
             allow: plan.allow.clone(),
             access,
+            #[cfg(feature = "tls")]
+            headers: plan.headers.clone().map(Into::into),
             routes,
             status: plan.status,
             sources: reached,
@@ -178,13 +183,17 @@ impl Server {
         };
         let receipt =
             Receipt::new(Rc::clone(engine), (Rc::clone(&self.name), route), status, start);
-        match reply {
+        #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "fields are added"))]
+        let mut reply = match reply {
             Ok(mut reply) => {
                 reply.body.receipt = Some(receipt);
                 reply
             }
             Err(refusal) => refusal.into_reply(receipt),
-        }
+        };
+        #[cfg(feature = "tls")]
+        reply.shared.clone_from(&self.headers);
+        reply
     }
 
     /// What is at this path, and what metrics call it.

@@ -16,6 +16,7 @@ mod fault;
 mod handshake;
 mod names;
 mod pem;
+pub(crate) mod selfsigned;
 pub(crate) mod server;
 mod verify;
 
