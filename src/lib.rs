@@ -17,7 +17,7 @@ pub mod command;
 pub mod config;
 pub mod exposition;
 pub mod http;
-#[cfg(feature = "klipper")]
+#[cfg(any(feature = "klipper", feature = "push"))]
 pub mod json;
 pub mod limits;
 pub mod memory;

@@ -385,3 +385,28 @@ pub const KLIPPER_LIST_KEPT: Duration = Duration::from_secs(120);
 
 /// Bytes of a text in a reply that are looked at: the longest path of a G-code file.
 pub const KLIPPER_TEXT: usize = 512;
+
+/// The label that says which application a pushed sample is from.
+pub const APP: &str = "app";
+
+/// How long a pushed page is good for where nobody says otherwise: as long as prompipe's.
+pub const PUSH_TTL: Duration = Duration::from_secs(600);
+
+/// Applications and groups of one push source; `sources.NAME.push.apps`.
+pub const DEFAULT_APPS: usize = 256;
+
+/// The most that `sources.NAME.push.apps` may ask for.
+pub const MAX_APPS: usize = 4096;
+
+/// Connections to the addresses of one push source.
+pub const PUSH_CONNECTIONS: usize = 32;
+
+/// Bytes that are read at once from such a connection.
+pub const PUSH_BUFFER: usize = 4 * 1024;
+
+/// How long a pushed page waits for room: until those who read the pages that were replaced have
+/// taken them, usually.
+pub const PUSH_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Labels that tell a group of pushed pages from others.
+pub const GROUP_LABELS: usize = 16;

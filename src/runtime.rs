@@ -4,9 +4,7 @@
 //! and swaps it in; requests under way keep theirs until they are done.
 
 use std::cell::{Cell, RefCell};
-use std::fs::Permissions;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -33,6 +31,8 @@ use crate::outlet::{Body, Buffer, Program, Server};
 #[cfg(feature = "local")]
 use crate::source::Children;
 use crate::source::discover::discover;
+#[cfg(feature = "push")]
+use crate::source::push::connection::PushDoor;
 use crate::source::{Engine, Source, State};
 use crate::systemd::{Inherited, Notify};
 use crate::telemetry::log::Chain;
@@ -119,9 +119,24 @@ struct Generation {
 struct Door {
     listen: Listen,
     listener: Rc<Listener>,
-    entry: Rc<Entry>,
+    behind: Behind,
     /// Accepts until dropped.
     accepting: Task<()>,
+}
+
+/// What is behind an address.
+enum Behind {
+    Server(Rc<Entry>),
+    #[cfg(feature = "push")]
+    Store(Rc<PushDoor>),
+}
+
+/// What is to be behind an address.
+#[derive(Clone)]
+enum Wanted {
+    Server(Rc<Server>),
+    #[cfg(feature = "push")]
+    Store(Rc<Source>, ServerLimits),
 }
 
 /// What connections of one address ask: the server of the configuration in use.
@@ -230,24 +245,18 @@ impl Runtime {
         // From here on nothing fails.
         let mut old = self.doors.take();
         let mut doors = Vec::new();
-        for (described, access) in plan.servers.iter().zip(accesses) {
-            let of = (&*sources, &plan.limits);
-            let connections = Rc::clone(&self.connections);
-            let server = Server::new(described, access, &plan.own_labels, of, connections);
-            let server = Rc::new(server);
-            for listen in &described.listen {
-                if let Some(at) = old.iter().position(|door| is_same_place(&door.listen, listen)) {
-                    let mut door = old.swap_remove(at);
-                    if door.listen != *listen {
-                        set_mode(listen);
-                        door.listen = listen.clone();
-                    }
-                    door.entry.server.replace(Rc::clone(&server));
-                    doors.push(door);
-                } else if let Some(at) = bound.iter().position(|(address, _)| address == listen) {
-                    let (listen, listener) = bound.swap_remove(at);
-                    doors.push(self.open(listen, listener, Rc::clone(&server)));
+        for (listen, wanted) in self.wanted(&plan, &sources, accesses) {
+            if let Some(at) = old.iter().position(|door| is_same_place(&door.listen, listen)) {
+                let mut door = old.swap_remove(at);
+                if door.listen != *listen {
+                    set_access(listen);
+                    door.listen = listen.clone();
                 }
+                doors.push(self.reopen(door, wanted));
+            } else if let Some(at) = bound.iter().position(|(address, _)| address == listen) {
+                let (listen, listener) = bound.swap_remove(at);
+                log::info!("listening on {}", listener.address());
+                doors.push(self.open(listen, listener, wanted));
             }
         }
         self.doors.replace(doors);
@@ -265,6 +274,47 @@ impl Runtime {
         Ok(old)
     }
 
+    /// What is to be behind which address.
+    fn wanted<'p>(
+        &self,
+        plan: &'p Plan,
+        sources: &'p [Rc<Source>],
+        accesses: Vec<Access>,
+    ) -> Vec<(&'p Listen, Wanted)> {
+        let mut wanted = Vec::new();
+        for (described, access) in plan.servers.iter().zip(accesses) {
+            let of = (sources, &plan.limits);
+            let connections = Rc::clone(&self.connections);
+            let server = Server::new(described, access, &plan.own_labels, of, connections);
+            let server = Wanted::Server(Rc::new(server));
+            wanted.extend(described.listen.iter().map(|listen| (listen, server.clone())));
+        }
+        #[cfg(feature = "push")]
+        for source in sources {
+            let store = Wanted::Store(Rc::clone(source), server_limits(&plan.limits));
+            wanted.extend(source.doors().iter().map(|listen| (listen, store.clone())));
+        }
+        wanted
+    }
+
+    /// Puts something else behind an address that is listened on. Where that speaks another
+    /// protocol, connections that are open end behind their next reply.
+    fn reopen(self: &Rc<Self>, door: Door, wanted: Wanted) -> Door {
+        match (&door.behind, wanted) {
+            (Behind::Server(entry), Wanted::Server(server)) => {
+                entry.server.replace(server);
+            }
+            #[cfg(feature = "push")]
+            (Behind::Store(store), Wanted::Store(source, limits)) => store.swap(source, limits),
+            #[cfg(feature = "push")]
+            (behind, wanted) => {
+                behind.close();
+                return self.open(door.listen, door.listener, wanted);
+            }
+        }
+        door
+    }
+
     /// Binds the addresses of `plan` that are not listened on yet.
     fn bind_new(&self, plan: &Plan) -> Result<Vec<(Listen, Rc<Listener>)>, LoadError> {
         let doors = self.doors.borrow();
@@ -274,7 +324,7 @@ impl Runtime {
             Ok(listener) => Ok((listen.clone(), Rc::new(listener))),
             Err(error) => Err(LoadError::Bind(listen.clone(), error)),
         };
-        plan.servers.iter().flat_map(|server| &server.listen).filter(is_new).map(bind_one).collect()
+        plan.addresses().filter(is_new).map(bind_one).collect()
     }
 
     /// The sources of `plan`; what is remembered of those that were there before lives on.
@@ -304,20 +354,30 @@ impl Runtime {
     }
 
     /// Accepts on a bound address.
-    fn open(self: &Rc<Self>, listen: Listen, listener: Rc<Listener>, server: Rc<Server>) -> Door {
-        let entry = Rc::new(Entry {
-            runtime: Rc::clone(self),
-            server: RefCell::new(server),
-            closing: Cell::new(false),
-        });
+    fn open(self: &Rc<Self>, listen: Listen, listener: Rc<Listener>, wanted: Wanted) -> Door {
         let executor = Rc::clone(&self.engine.executor);
-        let accepting = {
-            let (listener, table) = (Rc::clone(&listener), Rc::clone(&self.connections));
-            let (entry, for_connections) = (Rc::clone(&entry), Rc::clone(&executor));
-            async move { accept(&for_connections, listener, table, entry).await }
+        let on = Rc::clone(&listener);
+        let (behind, accepting) = match wanted {
+            Wanted::Server(server) => {
+                let entry = Rc::new(Entry {
+                    runtime: Rc::clone(self),
+                    server: RefCell::new(server),
+                    closing: Cell::new(false),
+                });
+                let (behind, table) = (Rc::clone(&entry), Rc::clone(&self.connections));
+                let of = Rc::clone(&executor);
+                let accepting = executor.spawn(async move { accept(&of, on, table, entry).await });
+                (Behind::Server(behind), accepting)
+            }
+            #[cfg(feature = "push")]
+            Wanted::Store(source, limits) => {
+                let store = PushDoor::new(Rc::clone(&self.engine), source, limits);
+                let behind = Rc::clone(&store);
+                let accepting = executor.spawn(async move { store.accept(on).await });
+                (Behind::Store(behind), accepting)
+            }
         };
-        log::info!("listening on {}", listener.address());
-        Door { listen, listener, entry, accepting: executor.spawn(accepting) }
+        Door { listen, listener, behind, accepting }
     }
 
     /// While scrapes wait for memory, those who hold it without taking their replies are cut off,
@@ -428,10 +488,21 @@ pub fn check(plan: &Plan) -> Result<(), LoadError> {
     Ok(())
 }
 
+impl Behind {
+    /// Connections end behind their next reply, or between two pages.
+    fn close(&self) {
+        match self {
+            Self::Server(entry) => entry.closing.set(true),
+            #[cfg(feature = "push")]
+            Self::Store(store) => store.close(),
+        }
+    }
+}
+
 /// Stops listening. Connections end behind their next reply.
 async fn close(doors: Vec<Door>) {
     for door in doors {
-        door.entry.closing.set(true);
+        door.behind.close();
         door.accepting.cancel().await;
         log::info!("no longer listening on {}", door.listener.address());
     }
@@ -447,8 +518,8 @@ fn bind(listen: &Listen, inherited: &Inherited) -> io::Result<Listener> {
     if let Some(socket) = listen.candidates().find_map(|address| inherited.tcp(address)) {
         return Listener::from_tcp(socket);
     }
-    if let Listen::Unix { path, mode } = listen {
-        return Listener::bind(&Address::Unix { path: path.clone(), mode: *mode });
+    if let Listen::Unix { path, access } = listen {
+        return Listener::bind(&Address::Unix { path: path.clone(), access: *access });
     }
     let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
     for address in listen.candidates() {
@@ -470,11 +541,11 @@ fn is_same_place(one: &Listen, other: &Listen) -> bool {
 }
 
 /// Gives the socket file of an address that stays the permissions it is to have now.
-fn set_mode(listen: &Listen) {
-    if let Listen::Unix { path, mode } = listen
-        && let Err(error) = std::fs::set_permissions(path, Permissions::from_mode(*mode))
+fn set_access(listen: &Listen) {
+    if let Listen::Unix { path, access } = listen
+        && let Err(error) = access.apply(path)
     {
-        log::error!("{listen}: its mode stays as it is: {error}");
+        log::error!("{listen}: mode and owner stay as they are: {error}");
     }
 }
 

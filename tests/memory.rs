@@ -233,7 +233,8 @@ fn a_merge_asks_for_what_its_tables_took() {
             conversation.send(&answer);
         }
     });
-    let small = Exporter::serving("up 1\n");
+    // A name that both have: without one there are no duplicates to be found.
+    let small = Exporter::serving("m 1\n");
     let daemon = Setup::new()
         .source("large", &large)
         .source("small", &small)

@@ -40,7 +40,7 @@ async fn merge(engine: &Rc<Engine>, typed: &cli::Merge, limits: &Limits) -> Resu
         let page = page(engine, named, (label, limits)).await;
         let page = page.map_err(|error| format!("{}: {}", named.name, Chain(&*error)))?;
         let labels = Rc::new(Labels::new(label.map(|label| (label, &*named.name))));
-        merge.add(Part { page, labels })?;
+        merge.add(Part::new(page, labels))?;
     }
     while merge.advance()? {}
     let merged = merge.finish();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::value::BadValue;
+use crate::http::listen::SocketAccess;
 use crate::limits;
 
 /// Why text is no address; printed behind it.
@@ -14,6 +15,23 @@ pub type BadAddress = BadValue;
 /// Who may open a socket for which the configuration names no mode: owner and group.
 const MODE: u32 = 0o660;
 
+const ACCESS: SocketAccess = SocketAccess { mode: MODE, owner: None, group: None };
+
+/// What the configuration says of who may open a socket's file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct SocketKeys {
+    pub(super) mode: Option<u32>,
+    pub(super) owner: Option<u32>,
+    pub(super) group: Option<u32>,
+}
+
+impl SocketKeys {
+    fn access(self) -> SocketAccess {
+        let Self { mode, owner, group } = self;
+        SocketAccess { mode: mode.unwrap_or(MODE), owner, group }
+    }
+}
+
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
@@ -21,12 +39,12 @@ pub enum Listen {
     Tcp(SocketAddr),
     /// Every address of this machine, IPv6 and IPv4 (`tcp://:9100`).
     AnyTcp(u16),
-    /// A socket file with its permissions.
+    /// A socket file, and who may open it.
     Unix {
         /// The file; absolute where the configuration names it.
         path: PathBuf,
-        /// Its permissions.
-        mode: u32,
+        /// Who may open it.
+        access: SocketAccess,
     },
 }
 
@@ -55,21 +73,17 @@ impl Listen {
 
     /// From the configuration: `tcp://HOST:PORT` or `unix://PATH`, where a relative path starts at
     /// `folder`.
-    pub(super) fn in_file(
-        text: &str,
-        folder: &Path,
-        mode: Option<u32>,
-    ) -> Result<Self, BadAddress> {
+    pub(super) fn in_file(text: &str, folder: &Path, keys: SocketKeys) -> Result<Self, BadAddress> {
         if let Some(path) = text.strip_prefix("unix://") {
-            return unix(&folder.join(path), path, mode.unwrap_or(MODE));
+            return unix(&folder.join(path), path, keys.access());
         }
         if text.starts_with("tcps://") || text.starts_with("unixs://") {
             return Err(BadValue::new(
                 "belongs elsewhere: TLS is spoken at tcp:// and unix:// where the server has tls",
             ));
         }
-        if mode.is_some() {
-            return Err(BadValue::new("is no Unix socket, and only those have a mode"));
+        if keys != SocketKeys::default() {
+            return Err(BadValue::new("is no Unix socket, and only those have mode and owner"));
         }
         let wrong = || BadValue::new("begins with neither tcp:// nor unix://");
         tcp(text.strip_prefix("tcp://").ok_or_else(wrong)?)
@@ -83,7 +97,7 @@ impl FromStr for Listen {
 
     fn from_str(text: &str) -> Result<Self, BadAddress> {
         if let Some(path) = text.strip_prefix("unix://") {
-            return unix(Path::new(path), path, MODE);
+            return unix(Path::new(path), path, ACCESS);
         }
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
             return Ok(Self::Tcp((Ipv4Addr::LOCALHOST, port(text)?).into()));
@@ -141,7 +155,7 @@ fn port(digits: &str) -> Result<u16, BadAddress> {
 }
 
 /// A socket file; `text` is how it was written.
-fn unix(path: &Path, text: &str, mode: u32) -> Result<Listen, BadAddress> {
+fn unix(path: &Path, text: &str, access: SocketAccess) -> Result<Listen, BadAddress> {
     if text.is_empty() || text.ends_with('/') {
         return Err(BadValue::new("names no socket file (unix:///run/fanin.sock)"));
     }
@@ -152,7 +166,7 @@ fn unix(path: &Path, text: &str, mode: u32) -> Result<Listen, BadAddress> {
         let most = limits::UNIX_PATH;
         return Err(BadValue::new(format!("is a path of more than {most} bytes")));
     }
-    Ok(Listen::Unix { path: path.to_owned(), mode })
+    Ok(Listen::Unix { path: path.to_owned(), access })
 }
 
 /// Whether one of the two addresses takes the other's port away.
@@ -207,14 +221,19 @@ mod tests {
             ("unix://x", Some(0o600), Ok("unix:///etc/fanin/x")),
             ("tcp://:80", None, Ok("tcp://:80")),
             (":80", None, Err("begins with neither tcp:// nor unix://")),
-            ("tcp://:80", Some(0o600), Err("is no Unix socket, and only those have a mode")),
+            (
+                "tcp://:80",
+                Some(0o600),
+                Err("is no Unix socket, and only those have mode and owner"),
+            ),
         ];
         for (text, mode, want) in cases {
-            let got = Listen::in_file(text, folder, mode).map(|listen| listen.to_string());
+            let keys = SocketKeys { mode, ..SocketKeys::default() };
+            let got = Listen::in_file(text, folder, keys).map(|listen| listen.to_string());
             assert_eq!(got, want.map(str::to_owned).map_err(BadValue::new), "{text}");
         }
         let long = format!("unix:///{}", "x".repeat(limits::UNIX_PATH));
-        assert!(Listen::in_file(&long, folder, None).is_err());
+        assert!(Listen::in_file(&long, folder, SocketKeys::default()).is_err());
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::access;
-use super::address::Listen;
+use super::account;
+use super::address::{Listen, SocketKeys};
 use super::at::At;
 use super::error::Fault;
 use super::file::{File, LimitsFile, ListenFile, ServerFile};
@@ -105,6 +106,8 @@ pub(super) fn plan(file: &File, folders: &Folders, context: &Context<'_>) -> Res
     let mut sources = source::sources(named, &limits, context)?;
     sources.extend(folders.sources(&limits, context)?);
     let servers = servers(file, &sources, context)?;
+    #[cfg(feature = "push")]
+    super::push::no_address_twice(&servers, &sources)?;
     let own_labels = spread_labels(&servers, &mut sources)?;
     let passed_over = folders.passed_over.clone();
     Ok(Plan { servers, sources, own_labels, limits, passed_over, exposed: context.exposed.take() })
@@ -254,22 +257,36 @@ fn addresses(
     others: &[Server],
     context: &Context<'_>,
 ) -> Result<Vec<Listen>, Fault> {
-    let at = at.key("listen");
-    let listed = each(&at, file.listen.as_ref());
-    at_least_one(&at, listed.len(), "an address")?;
-    at_most(&at, listed.len(), limits::LISTENERS, "addresses")?;
+    let others: Vec<&Listen> = others.iter().flat_map(|server| &server.listen).collect();
+    let listen = at.key("listen");
+    at_least_one(&listen, each(&listen, file.listen.as_ref()).len(), "an address")?;
+    listens(&listen, file.listen.as_ref(), &others, context)
+}
+
+/// Addresses to listen on, of which none excludes another or one of `others`.
+pub(super) fn listens(
+    at: &At<'_>,
+    file: Option<&OneOrMany<ListenFile>>,
+    others: &[&Listen],
+    context: &Context<'_>,
+) -> Result<Vec<Listen>, Fault> {
+    let listed = each(at, file);
+    at_most(at, listed.len(), limits::LISTENERS, "addresses")?;
     let mut addresses: Vec<Listen> = Vec::new();
     for (at, file) in listed {
-        let (at, text, mode) = match file {
-            ListenFile::Short(text) => (at, Some(text), None),
+        let (at, text, keys) = match file {
+            ListenFile::Short(text) => (at, Some(text), SocketKeys::default()),
             ListenFile::Long(keys) => {
                 let mode = context.value(&at.key("mode"), keys.mode.as_ref(), value::mode)?;
-                (at.key("address"), keys.address.as_ref(), mode)
+                let owner = context.value(&at.key("owner"), keys.owner.as_ref(), account::user)?;
+                let group = context.value(&at.key("group"), keys.group.as_ref(), account::group)?;
+                let access = SocketKeys { mode, owner, group };
+                (at.key("address"), keys.address.as_ref(), access)
             }
         };
         let read = |text: &str| {
-            let address = Listen::in_file(text, context.folder(), mode)?;
-            let mut known = others.iter().flat_map(|server| &server.listen).chain(&addresses);
+            let address = Listen::in_file(text, context.folder(), keys)?;
+            let mut known = others.iter().copied().chain(&addresses);
             match known.find(|known| known.overlaps(&address)) {
                 Some(known) => Err(BadValue::new(format!("is taken by {known} above"))),
                 None => Ok(address),

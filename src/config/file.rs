@@ -118,8 +118,10 @@ keys! {
     ListenKeys, "an address" {
         address: Text,
         mode: Text,
+        owner: Text,
+        group: Text,
     }
-    later: ["owner", "group"]
+    later: []
 }
 
 keys! {
@@ -166,6 +168,8 @@ keys! {
         exec: ExecFile,
         #[cfg(feature = "klipper")]
         klipper: KlipperKeys,
+        #[cfg(feature = "push")]
+        push: PushFile,
         timeout: Text,
         labels: Named<Text>,
         cache: Text,
@@ -174,7 +178,7 @@ keys! {
         verify: Text,
         on_malformed: Text,
     }
-    later: ["push"]
+    later: []
 }
 
 keys! {
@@ -220,6 +224,19 @@ keys! {
     ProbeKeys, "a probe" {
         modules: OneOrMany<Text>,
         targets: OneOrMany<Text>,
+    }
+    later: []
+}
+
+#[cfg(feature = "push")]
+keys! {
+    /// Where applications bring their pages.
+    PushFile, "a push source" {
+        listen: OneOrMany<ListenFile>,
+        format: Text,
+        ttl: Text,
+        max_ttl: Text,
+        apps: Text,
     }
     later: []
 }

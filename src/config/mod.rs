@@ -12,10 +12,10 @@
 //! there, the others know their path, and the file is walked once more to it (`locate.rs`). Sources
 //! in files of their own (`folder.rs`) go the same way and meet the others in the third step.
 //!
-//! Not here: pipes and all sources but `http`, `file`, `exec` and `klipper`. Their
-//! keys are known and refused as `not built yet`, apart from misspelt ones.
+//! Not here: pipes. Their keys are known and refused as `not built yet`, apart from misspelt ones.
 
 mod access;
+mod account;
 mod address;
 mod at;
 mod build;
@@ -36,6 +36,8 @@ mod outlet;
 #[cfg(feature = "local")]
 mod pattern;
 mod plan;
+#[cfg(feature = "push")]
+mod push;
 mod route;
 mod secret;
 mod shape;
@@ -70,6 +72,8 @@ pub use self::plan::{
 pub use self::plan::{Exec, File};
 #[cfg(feature = "klipper")]
 pub use self::plan::{Klipper, Probe};
+#[cfg(feature = "push")]
+pub use self::plan::{Push, PushFormat};
 pub use self::route::RoutePath;
 pub use self::secret::Secret;
 #[cfg(feature = "klipper")]

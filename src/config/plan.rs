@@ -235,6 +235,9 @@ pub enum Kind {
     /// A Klipper printer that is asked through Moonraker.
     #[cfg(feature = "klipper")]
     Klipper(Klipper),
+    /// Applications that bring their pages.
+    #[cfg(feature = "push")]
+    Push(Push),
 }
 
 impl Kind {
@@ -249,8 +252,39 @@ impl Kind {
             Self::Exec(_) => "exec",
             #[cfg(feature = "klipper")]
             Self::Klipper(_) => "klipper",
+            #[cfg(feature = "push")]
+            Self::Push(_) => "push",
         }
     }
+}
+
+/// Where applications bring their pages, and how long these are good for.
+#[cfg(feature = "push")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// Addresses for those that do not speak HTTP; there may be none.
+    pub listen: Vec<Listen>,
+    /// What is spoken there.
+    pub format: PushFormat,
+    /// How long a page is good for whose sender says nothing; `None` is for ever.
+    pub ttl: Option<Duration>,
+    /// The longest that a sender may say, if there is such a limit.
+    pub max_ttl: Option<Duration>,
+    /// Applications and groups at once.
+    pub apps: usize,
+}
+
+/// How pages are written that come without HTTP.
+#[cfg(feature = "push")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PushFormat {
+    /// Told by their first byte.
+    #[default]
+    Auto,
+    /// JSON.
+    Json,
+    /// Cap'n Proto.
+    Capnp,
 }
 
 /// Which files are read.
@@ -400,6 +434,16 @@ impl Plan {
     #[must_use]
     pub fn loopback() -> Listen {
         Listen::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, limits::DEFAULT_PORT)))
+    }
+
+    /// All addresses that are listened on: those of servers, then those of sources.
+    pub fn addresses(&self) -> impl Iterator<Item = &Listen> {
+        let of_servers = self.servers.iter().flat_map(|server| &server.listen);
+        #[cfg(feature = "push")]
+        let of_sources = self.sources.iter().flat_map(super::push::addresses);
+        #[cfg(not(feature = "push"))]
+        let of_sources = std::iter::empty();
+        of_servers.chain(of_sources)
     }
 
     /// The sources that no route reaches: forgotten in a `merge`, most likely.

@@ -20,6 +20,8 @@ use super::pattern::PathPattern;
 #[cfg(feature = "local")]
 use super::plan::File;
 use super::plan::{Every, Http, Kind, Limits, OnMalformed, Redirects, Source};
+#[cfg(feature = "push")]
+use super::push;
 use super::secret::Secret;
 use super::shape::{Named, Text};
 #[cfg(feature = "tls")]
@@ -81,10 +83,10 @@ pub(super) fn source(
         None => context.value(&at.key("timeout"), file.timeout.as_ref(), scrape_time)?,
     };
     let labels = labels(&at.key("labels"), file.labels.as_ref(), context)?;
-    let label_names = labels.iter().map(|(name, _)| name.clone()).collect();
+    let label_names = label_names(&labels, &kind);
     let verify = context.value(&at.key("verify"), file.verify.as_ref(), value::switch)?;
-    if verify.is_some() && !matches!(kind, Kind::Http(_)) {
-        return Err(misplaced(at, "verify", "is for sources of the kind http only"));
+    if verify.is_some() && !matches!(kind.key(), "http" | "push") {
+        return Err(misplaced(at, "verify", "is for sources of the kinds http and push only"));
     }
     let malformed = file.on_malformed.as_ref();
     let on_malformed = context.value(&at.key("on_malformed"), malformed, on_malformed)?;
@@ -100,6 +102,16 @@ pub(super) fn source(
         max_bytes: limits.body,
         label_names,
     })
+}
+
+/// The names of the labels that are put on a source's samples wherever it is merged.
+fn label_names(labels: &[Pair<Box<str>>], kind: &Kind) -> Vec<Box<str>> {
+    let names = labels.iter().map(|(name, _)| name.clone());
+    match kind {
+        #[cfg(feature = "push")]
+        Kind::Push(_) => names.chain([limits::APP.into()]).collect(),
+        _ => names.collect(),
+    }
 }
 
 /// A key that this source cannot have.
@@ -177,6 +189,10 @@ fn kind(at: &At<'_>, file: &SourceFile, context: &Context<'_>) -> Result<Kind, F
     #[cfg(feature = "klipper")]
     if let Some(keys) = &file.klipper {
         take("klipper", &|at| klipper::klipper(at, keys, context).map(Kind::Klipper))?;
+    }
+    #[cfg(feature = "push")]
+    if let Some(keys) = &file.push {
+        take("push", &|key| push::push((at, key), (keys, file), context).map(Kind::Push))?;
     }
     found.map(|(_, kind)| kind).ok_or_else(|| Fault::rule(at, "a kind such as http is missing"))
 }

@@ -123,6 +123,16 @@ impl<'w> Indexer<'w> {
         self.index.samples
     }
 
+    /// Whether the page may end here.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::NoEof`] where OpenMetrics wants its last line.
+    #[cfg(any(feature = "local", feature = "push"))]
+    pub fn may_end(&self) -> Result<(), IndexError> {
+        self.lines.finish()
+    }
+
     /// The page, when all blocks of `text` are indexed.
     ///
     /// # Errors

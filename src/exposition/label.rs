@@ -46,6 +46,8 @@ pub struct Labels {
     pairs: Vec<(Box<str>, Box<str>)>,
     /// `a="b",c="d",`, ready to stand behind an opening brace.
     text: Vec<u8>,
+    /// How many of the last of them take the place of a sample's own, whatever the merge says.
+    forced: usize,
 }
 
 impl Labels {
@@ -60,6 +62,25 @@ impl Labels {
             labels.pairs.push((name.into(), value.into_boxed_str()));
         }
         labels
+    }
+
+    /// The same, of which the last `forced` take the place of what samples have, always.
+    #[must_use]
+    #[cfg(feature = "push")]
+    pub const fn forcing(mut self, forced: usize) -> Self {
+        self.forced = forced;
+        self
+    }
+
+    /// Whether some of them take the place of what samples have.
+    pub(super) const fn is_forcing(&self) -> bool {
+        self.forced > 0
+    }
+
+    /// Whether the label `name` does.
+    fn forces(&self, name: &[u8]) -> bool {
+        self.forced > 0
+            && self.pairs.iter().rev().take(self.forced).any(|(own, _)| own.as_bytes() == name)
     }
 
     /// Whether there are none.
@@ -248,7 +269,9 @@ impl Style<'_> {
             Pairs::new(labels).any(|pair| pair.name == name && !pair.value.is_empty())
         };
         for (name, value) in &self.ours.pairs {
-            if self.on_conflict == OnConflict::Keep && own(name.as_bytes()) {
+            let name_bytes = name.as_bytes();
+            let keeps = self.on_conflict == OnConflict::Keep && !self.ours.forces(name_bytes);
+            if keeps && own(name_bytes) {
                 continue;
             }
             open(out, &mut separator)?;
@@ -294,7 +317,10 @@ impl Style<'_> {
                 out.put(quote)?;
                 out.put(label.name)?;
                 out.put(quote)?;
-            } else if self.on_conflict == OnConflict::Override || label.value.is_empty() {
+            } else if self.on_conflict == OnConflict::Override
+                || label.value.is_empty()
+                || self.ours.forces(label.name)
+            {
                 // An empty value means that there is no such label.
                 continue;
             } else {

@@ -3,6 +3,9 @@
 //! Positions within the block that was lexed, never copies. The [`Lexer`](super::lexer::Lexer)
 //! makes these; what a name means is the [`Indexer`](super::Indexer)'s affair.
 
+#[cfg(any(feature = "local", feature = "push"))]
+use crate::memory::{Block, Text};
+
 /// Which of the two formats a page is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -20,6 +23,17 @@ impl Format {
             true => Self::OpenMetrics,
             false => Self::Text,
         }
+    }
+}
+
+impl Format {
+    /// The format of a page of which nothing else is known: OpenMetrics if its last line says so.
+    #[must_use]
+    #[cfg(any(feature = "local", feature = "push"))]
+    pub fn told_by_end(text: &Text) -> Self {
+        let last = text.blocks().last().map(Block::filled).unwrap_or_default();
+        let openmetrics = last == b"# EOF\n" || last.ends_with(b"\n# EOF\n");
+        if openmetrics { Self::OpenMetrics } else { Self::Text }
     }
 }
 

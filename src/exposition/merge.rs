@@ -24,6 +24,21 @@ pub struct Part {
     pub page: Rc<Page>,
     /// What is put on each of its samples.
     pub labels: Rc<Labels>,
+    /// Whether the page was looked through for these labels when it came.
+    pub watched: bool,
+}
+
+impl Part {
+    /// A page that was indexed for a merge with these labels.
+    #[must_use]
+    pub const fn new(page: Rc<Page>, labels: Rc<Labels>) -> Self {
+        Self { page, labels, watched: true }
+    }
+
+    /// Whether a sample of it may have one of these labels itself.
+    fn may_conflict(&self) -> bool {
+        !self.watched || self.page.has_watched_labels()
+    }
 }
 
 impl AsRef<Page> for Part {
@@ -94,7 +109,9 @@ impl Merged {
     pub(super) fn run(&self, number: u32) -> Option<(&Part, Run)> {
         let at = self.runs.get(usize::try_from(number).ok()?)?;
         let part = self.parts.get(usize::from(at.page))?;
-        Some((part, *part.page.index().runs.get(at.run.into())?))
+        let mut run = *part.page.index().runs.get(at.run.into())?;
+        run.plain &= part.watched;
+        Some((part, run))
     }
 
     /// A name's bytes as they leave: without quotes around them.
@@ -249,14 +266,43 @@ impl Merge {
     fn duplicates_possible(&self) -> bool {
         let Merged { parts, on_conflict, names, .. } = &self.merged;
         let alike = parts.iter().enumerate().any(|(number, part)| {
-            let before = parts.iter().take(number);
-            before.into_iter().any(|other| !part.labels.tell_apart_from(&other.labels))
+            let mut before = parts.iter().take(number).enumerate();
+            before.any(|(other, its)| {
+                !part.labels.tell_apart_from(&its.labels) && self.have_one_name(number, other)
+            })
         });
-        let changed = *on_conflict != OnConflict::Rename
-            && parts.iter().any(|part| part.page.has_watched_labels());
+        let changed = parts.iter().any(|part| {
+            let loses = *on_conflict != OnConflict::Rename || part.labels.is_forcing();
+            loses && part.may_conflict()
+        });
         let escaped =
             *names == Names::Underscores && parts.iter().any(|part| part.page.has_quoted_names());
         alike || changed || escaped
+    }
+
+    /// Whether two pages may have a series in common, by their names; where both have many, it is
+    /// not worth a look.
+    fn have_one_name(&self, one: usize, other: usize) -> bool {
+        /// Names of a page for which it is.
+        const FEW: usize = 4;
+        let families = |number: usize| {
+            let names = self.merged.parts.get(number).map_or(0, |part| part.page.names());
+            let all = 0..u16::try_from(names).unwrap_or(u16::MAX);
+            (names, all.filter_map(move |name| self.merged.families.of(number, name)))
+        };
+        let ((names, mut one), (others, other)) = (families(one), families(other));
+        match (names <= FEW, others <= FEW) {
+            (true, _) => {
+                let few: heapless::Vec<_, FEW> = one.by_ref().take(FEW).collect();
+                let mut other = other;
+                other.any(|family| few.contains(&family))
+            }
+            (false, true) => {
+                let few: heapless::Vec<_, FEW> = other.take(FEW).collect();
+                one.any(|family| few.contains(&family))
+            }
+            (false, false) => true,
+        }
     }
 
     fn find_duplicates(&mut self, run: u32) -> Result<Step, Full> {

@@ -8,6 +8,8 @@ use foldhash::fast::RandomState;
 
 use super::label::Names;
 use super::line::{Format, Kind};
+#[cfg(feature = "push")]
+use crate::memory::pack;
 use crate::memory::{Block, Budget, Kept, Place, Table, Text};
 
 /// A metric name of a page.
@@ -86,6 +88,11 @@ impl Page {
         self.index.samples
     }
 
+    /// Names on the page.
+    pub(super) fn names(&self) -> usize {
+        self.index.names.len()
+    }
+
     /// The text the page was read from.
     #[must_use]
     pub const fn text(&self) -> &Text {
@@ -128,6 +135,23 @@ impl Page {
             self.text.trim();
         }
         self.kept.is_some()
+    }
+
+    /// Has its text and its tables share the blocks that none of them fills; for many small pages
+    /// that stay.
+    #[cfg(feature = "push")]
+    pub fn pack(&mut self) {
+        let Self { text, index, .. } = self;
+        let parts = [text.trim_to_part(), index.names.trim(), index.runs.trim()];
+        pack(parts.into_iter().flatten());
+        self.budget.settle();
+    }
+
+    /// A page whose text nobody has read: without names and samples.
+    #[must_use]
+    #[cfg(feature = "push")]
+    pub fn unread(text: Text, format: Format, budget: &Budget) -> Self {
+        Self { text, index: Index::default(), format, budget: budget.clone(), kept: None }
     }
 
     pub(super) const fn index(&self) -> &Index {

@@ -46,7 +46,7 @@ fn merged(pages: &[&str], how: How) -> (String, Conflicts) {
         let name = ["a", "b", "c", "d"][number];
         let labels =
             if how.label { Labels::new([("exporter_name", name)]) } else { Labels::default() };
-        merge.add(Part { page, labels: Rc::new(labels) }).unwrap();
+        merge.add(Part::new(page, Rc::new(labels))).unwrap();
     }
     while merge.advance().unwrap() {}
     let merged = Rc::new(merge.finish());
@@ -515,7 +515,7 @@ fn labelled(pages: &[Labelled<'_>]) -> (String, usize) {
     for (text, labels) in pages {
         let page = page(text, Format::Text, &watch, &budget).unwrap();
         let labels = Rc::new(Labels::new(labels.iter().copied()));
-        merge.add(Part { page, labels }).unwrap();
+        merge.add(Part::new(page, labels)).unwrap();
     }
     while merge.advance().unwrap() {}
     let merged = Rc::new(merge.finish());

@@ -7,7 +7,7 @@ use std::fmt;
 use std::future::Future as _;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -19,7 +19,7 @@ use smol::{Async, LocalExecutor, Timer};
 
 use crate::http::drive::{Service, serve};
 use crate::http::socket::{Peer, Socket};
-use crate::http::table::ConnectionTable;
+use crate::http::table::{ConnectionHandle, ConnectionTable};
 use crate::limits::ACCEPT_PAUSE;
 
 /// Where to listen.
@@ -31,9 +31,34 @@ pub enum Address {
     Unix {
         /// The socket's file.
         path: PathBuf,
-        /// Its permissions.
-        mode: u32,
+        /// Who may open it.
+        access: SocketAccess,
     },
+}
+
+/// Who may open a socket's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SocketAccess {
+    /// Its permissions.
+    pub mode: u32,
+    /// The number of the user it belongs to, if not the program's own.
+    pub owner: Option<u32>,
+    /// The number of the group.
+    pub group: Option<u32>,
+}
+
+impl SocketAccess {
+    /// Gives it to the socket's file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `chown` and `chmod`.
+    pub fn apply(&self, path: &Path) -> io::Result<()> {
+        if self.owner.is_some() || self.group.is_some() {
+            chown(path, self.owner, self.group)?;
+        }
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(self.mode))
+    }
 }
 
 /// `tcp://127.0.0.1:9999` or `unix:///run/fanin.sock`.
@@ -74,12 +99,12 @@ impl Listener {
                 let address = Address::Tcp(socket.get_ref().local_addr()?);
                 Ok(Self { address, socket: Bound::Tcp(socket) })
             }
-            Address::Unix { path, mode } => {
+            Address::Unix { path, access } => {
                 clear_dead_socket(path)?;
                 let socket = Async::<UnixListener>::bind(path)?;
                 let bound =
                     Self { address: address.clone(), socket: Bound::Unix(socket, file(path)) };
-                std::fs::set_permissions(path, std::fs::Permissions::from_mode(*mode))?;
+                access.apply(path)?;
                 Ok(bound)
             }
         }
@@ -102,7 +127,8 @@ impl Listener {
     ///
     /// As [`Listener::from_tcp`].
     pub fn from_unix(socket: UnixListener, path: &Path) -> io::Result<Self> {
-        let address = Address::Unix { path: path.to_owned(), mode: 0 };
+        let access = SocketAccess { mode: 0, owner: None, group: None };
+        let address = Address::Unix { path: path.to_owned(), access };
         Ok(Self { address, socket: Bound::Unix(Async::new(socket)?, None) })
     }
 
@@ -172,16 +198,39 @@ fn clear_dead_socket(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Accepts connections and has them served, for ever. Dropping this stops accepting; connections
-/// live on, and the listener can be taken up again.
-///
-/// When the table is full, the longest-idle connection closes for a newcomer, else newcomers wait
-/// in the backlog.
+/// Accepts connections and has their requests answered, as [`accept`] does.
 pub async fn listen<'a, V: Service + 'a>(
     executor: &LocalExecutor<'a>,
     listener: Rc<Listener>,
     table: Rc<ConnectionTable>,
     service: Rc<V>,
+) {
+    accept(listener, table, |socket, handle| {
+        let service = service.clone();
+        let serving = async move {
+            let greeting = pin!(service.greet(socket, &handle));
+            let Some(Some(mut socket)) = handle.until_ended(greeting).await else { return };
+            serve(&mut socket, &handle, &*service).await;
+            if handle.was_cut() {
+                socket.reset();
+            } else {
+                socket.part();
+            }
+        };
+        executor.spawn(serving).detach();
+    })
+    .await;
+}
+
+/// Accepts connections and hands them to `serve`, for ever. Dropping this stops accepting;
+/// connections live on, and the listener can be taken up again.
+///
+/// When the table is full, the longest-idle connection closes for a newcomer, else newcomers wait
+/// in the backlog.
+pub async fn accept(
+    listener: Rc<Listener>,
+    table: Rc<ConnectionTable>,
+    mut serve: impl FnMut(Socket, ConnectionHandle),
 ) {
     let mut exhausted = false;
     loop {
@@ -201,18 +250,7 @@ pub async fn listen<'a, V: Service + 'a>(
                         None => table.room().await,
                     }
                 };
-                let service = service.clone();
-                let serving = async move {
-                    let greeting = pin!(service.greet(socket, &handle));
-                    let Some(Some(mut socket)) = handle.until_ended(greeting).await else { return };
-                    serve(&mut socket, &handle, &*service).await;
-                    if handle.was_cut() {
-                        socket.reset();
-                    } else {
-                        socket.part();
-                    }
-                };
-                executor.spawn(serving).detach();
+                serve(socket, handle);
             }
             Err(fault) => match Trouble::of(&fault) {
                 Trouble::PeerGone => {}

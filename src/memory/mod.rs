@@ -10,12 +10,16 @@
 
 mod admission;
 mod page;
+#[cfg(feature = "push")]
+mod partial;
 mod pool;
 mod table;
 mod write;
 
 pub use admission::{Admission, Want};
 pub use page::{PageError, PageWriter, Place, Text};
+#[cfg(feature = "push")]
+pub(crate) use partial::pack;
 pub use pool::{Block, Budget, Counters, Full, Kept, Lease, Pool, blocks_for};
 pub use table::Table;
 pub use write::TextWriter;

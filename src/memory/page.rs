@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+#[cfg(feature = "push")]
+use super::partial::Partial;
 use super::pool::{Block, Budget, Full};
 use crate::limits::BLOCK;
 
@@ -231,6 +233,14 @@ impl Text {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.blocks.iter().all(|block| block.filled().is_empty())
+    }
+
+    /// As [`Text::trim`]; what is left of the last block, and what pays for it.
+    #[cfg(feature = "push")]
+    pub(crate) fn trim_to_part(&mut self) -> Option<Partial<'_>> {
+        self.trim();
+        let last = self.blocks.last_mut()?;
+        Some(Partial { bytes: last.filled().len(), lease: last.lease() })
     }
 
     /// Gives back what the last block does not use; for pages that stay between scrapes.

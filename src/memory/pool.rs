@@ -62,6 +62,9 @@ pub(super) struct Shared {
     idle: RefCell<Vec<Box<[u8]>>>,
     idle_long: RefCell<Option<Box<[u8]>>>,
     pub(super) queue: Queue,
+    /// Told when blocks come back.
+    #[cfg(feature = "push")]
+    freed: event_listener::Event,
 }
 
 impl Pool {
@@ -78,6 +81,8 @@ impl Pool {
             idle: RefCell::new(Vec::with_capacity(IDLE_BLOCKS)),
             idle_long: RefCell::default(),
             queue: Queue::new(),
+            #[cfg(feature = "push")]
+            freed: event_listener::Event::new(),
         }))
     }
 
@@ -97,6 +102,23 @@ impl Pool {
         let lent = self.grant(0);
         lent.0.keeps.set(0);
         lent
+    }
+
+    /// As [`Pool::lent`], for a page that comes to stay: from its first block on, all that it takes
+    /// counts as kept, so that pages on their way in leave to scrapes what those that are there do.
+    #[must_use]
+    #[cfg(feature = "push")]
+    pub fn store(&self) -> Budget {
+        let store = self.lent();
+        store.0.stored.set(true);
+        store
+    }
+
+    /// Told when a block comes back.
+    #[must_use]
+    #[cfg(feature = "push")]
+    pub fn freed(&self) -> event_listener::EventListener {
+        self.0.freed.listen()
     }
 
     /// What has become of all blocks.
@@ -138,6 +160,8 @@ impl Pool {
             used: Cell::new(0),
             peak: Cell::new(0),
             keeps: Cell::new(usize::MAX),
+            #[cfg(feature = "push")]
+            stored: Cell::new(false),
         }))
     }
 
@@ -145,6 +169,8 @@ impl Pool {
         if blocks > 0 {
             self.0.ungrant(blocks);
             self.pump();
+            #[cfg(feature = "push")]
+            self.0.freed.notify(usize::MAX);
         }
     }
 }
@@ -203,6 +229,34 @@ struct Account {
     peak: Cell<usize>,
     /// Blocks that stay with this budget when they are given back; those beyond go to the pool.
     keeps: Cell<usize>,
+    /// What is taken counts as kept.
+    #[cfg(feature = "push")]
+    stored: Cell<bool>,
+}
+
+#[cfg(feature = "push")]
+impl Account {
+    /// Counts `blocks` more as kept, if this is a page that comes to stay and they may be.
+    fn store(&self, blocks: usize) -> Result<(), Full> {
+        let shared = &self.pool.0;
+        let kept = shared.kept.get().saturating_add(blocks);
+        if !self.stored.get() {
+            return Ok(());
+        }
+        if kept > shared.kept_limit.get() {
+            return Err(Full);
+        }
+        shared.kept.set(kept);
+        Ok(())
+    }
+
+    /// Undoes that for blocks that have come back.
+    fn unstore(&self, blocks: usize) {
+        if self.stored.get() && blocks > 0 {
+            let shared = &self.pool.0;
+            shared.kept.set(shared.kept.get().saturating_sub(blocks));
+        }
+    }
 }
 
 impl Budget {
@@ -228,6 +282,8 @@ impl Budget {
         if missing > shared.unpromised() {
             return Err(Full);
         }
+        #[cfg(feature = "push")]
+        account.store(blocks)?;
         shared.granted.set(shared.granted.get().saturating_add(missing));
         account.granted.set(account.granted.get().saturating_add(missing));
         account.used.set(used);
@@ -345,8 +401,15 @@ pub struct Lease {
     blocks: usize,
 }
 
-impl Drop for Lease {
-    fn drop(&mut self) {
+impl Lease {
+    /// Gives back what it stands for; only for what takes its room with something else.
+    #[cfg(feature = "push")]
+    pub(super) fn shed(&mut self) {
+        self.give_back();
+        self.blocks = 0;
+    }
+
+    fn give_back(&self) {
         let account = &self.account;
         account.used.set(account.used.get().saturating_sub(self.blocks));
         let shared = &account.pool.0;
@@ -354,7 +417,15 @@ impl Drop for Lease {
         let granted = account.granted.get();
         let surplus = granted.saturating_sub(account.keeps.get()).min(self.blocks);
         account.granted.set(granted.saturating_sub(surplus));
+        #[cfg(feature = "push")]
+        account.unstore(self.blocks);
         account.pool.give_back(surplus);
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 
@@ -413,6 +484,12 @@ impl Block {
         let mut bytes = std::mem::take(&mut self.bytes).into_vec();
         bytes.truncate(self.len);
         self.bytes = bytes.into_boxed_slice();
+    }
+
+    /// What pays for it.
+    #[cfg(feature = "push")]
+    pub(super) const fn lease(&mut self) -> &mut Lease {
+        &mut self.lease
     }
 }
 

@@ -3,6 +3,8 @@
 //! Records never move, so growing copies nothing, and a table that may hold 65 536 of them costs
 //! one block while it holds ten.
 
+#[cfg(feature = "push")]
+use super::partial::Partial;
 use super::pool::{Budget, Full, Lease};
 use crate::limits::BLOCK;
 
@@ -66,6 +68,15 @@ impl<T> Table<T> {
     #[expect(clippy::arithmetic_side_effects, reason = "CHUNK is a constant above zero")]
     pub fn get_mut(&mut self, at: usize) -> Option<&mut T> {
         self.chunks.get_mut(at / Self::CHUNK)?.0.get_mut(at % Self::CHUNK)
+    }
+
+    /// Gives the memory behind the last record back to the system; what is left of its block, in
+    /// bytes, and what pays for that.
+    #[cfg(feature = "push")]
+    pub(crate) fn trim(&mut self) -> Option<Partial<'_>> {
+        let (last, lease) = self.chunks.last_mut()?;
+        last.shrink_to_fit();
+        Some(Partial { bytes: size_of_val(last.as_slice()), lease })
     }
 
     /// All records, in order.

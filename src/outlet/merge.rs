@@ -39,6 +39,9 @@ struct Request {
 struct Member {
     from: From,
     labels: Rc<Labels>,
+    /// The name of the one that tells the source.
+    #[cfg(feature = "push")]
+    label: Option<Box<str>>,
     /// Whether it is given the request's parameters.
     forward: bool,
 }
@@ -49,6 +52,13 @@ enum From {
 }
 
 impl Member {
+    /// The label that tells this source, and its name.
+    #[cfg(feature = "push")]
+    fn name_label(&self) -> Option<(&str, &str)> {
+        let source = self.source()?;
+        self.label.as_deref().map(|label| (label, source.name()))
+    }
+
     const fn source(&self) -> Option<&Rc<Source>> {
         match &self.from {
             From::Own(_) => None,
@@ -74,14 +84,26 @@ impl MergeOutlet {
         let member = |one: &config::Member| match *one {
             config::Member::Own => {
                 let watch = Watch::new(own_labels.iter().map(AsRef::as_ref));
-                Some(Member { from: From::Own(watch), labels: named("self", &[]), forward: false })
+                Some(Member {
+                    from: From::Own(watch),
+                    labels: named("self", &[]),
+                    #[cfg(feature = "push")]
+                    label: None,
+                    forward: false,
+                })
             }
             config::Member::Source(number) => {
                 let source = sources.get(number)?;
                 let labels: Vec<_> = source.labels().collect();
                 let labels = named(source.name(), &labels);
                 let forward = plan.forward.contains(one);
-                Some(Member { from: From::Source(Rc::clone(source)), labels, forward })
+                Some(Member {
+                    from: From::Source(Rc::clone(source)),
+                    labels,
+                    #[cfg(feature = "push")]
+                    label: plan.label.clone(),
+                    forward,
+                })
             }
         };
         Self {
@@ -267,7 +289,11 @@ impl MergeOutlet {
                 }
             };
             let Some(page) = page else { continue };
-            merge.add(Part { page, labels: Rc::clone(&member.labels) })?;
+            merge.add(Part::new(page, Rc::clone(&member.labels)))?;
+            #[cfg(feature = "push")]
+            if let From::Source(source) = &member.from {
+                super::pushed::add(&mut merge, source, member.name_label())?;
+            }
             yield_now().await;
         }
         while merge.advance()? {

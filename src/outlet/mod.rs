@@ -7,6 +7,8 @@ mod packing;
 #[cfg(feature = "klipper")]
 mod probe;
 mod proxy;
+#[cfg(feature = "push")]
+mod pushed;
 mod reply;
 #[cfg(feature = "status")]
 mod status;

@@ -6,6 +6,8 @@
 use std::rc::Rc;
 use std::time::Instant;
 
+#[cfg(feature = "push")]
+use super::negotiate;
 use super::negotiate::accepts_gzip;
 use super::{Body, Refusal, Server, admitted, packed};
 use crate::config::{self, did_you_mean};
@@ -88,7 +90,7 @@ impl ProxyOutlet {
         }
         let params = source.heeded(&params);
         if !source.passes(&params) {
-            let reply = self.scraped(engine, source, (&params, deadline)).await?;
+            let reply = self.scraped(engine, source, (&params, deadline), fields).await?;
             return Ok(if self.compress { packed(reply, engine, fields) } else { reply });
         }
         let gzip = accepts_gzip(&fields.joined("Accept-Encoding"));
@@ -130,12 +132,20 @@ impl ProxyOutlet {
         engine: &Rc<Engine>,
         source: &Rc<Source>,
         (params, deadline): (&Params, Instant),
+        fields: &Fields<'_>,
     ) -> Result<Reply<Body>, Refusal> {
+        #[cfg(not(feature = "push"))]
+        let _ = fields;
         for again in [true, false] {
             let (blocks, guessed) = source.expects(params);
             let mut admission = admitted(engine, Want { blocks, guessed }, deadline).await?;
             let budget = admission.budget.split(admission.budget.granted());
             match source.scrape(engine, budget, (params, deadline)).await {
+                #[cfg(feature = "push")]
+                Ok(page) if source.store().is_some() => {
+                    let names = negotiate::names(&fields.joined("Accept"));
+                    return super::pushed::page(engine, source, (page, names), deadline).await;
+                }
                 Ok(page) => {
                     return Ok(Reply::new(200, page.content_type(), Body::indexed(page)));
                 }

@@ -367,7 +367,7 @@ async fn join(
     let mut merge = Merge::new(OnConflict::Keep, Names::Quoted, budget)?;
     let labels = Rc::new(Labels::new([]));
     for page in pages {
-        merge.add(Part { page: Rc::new(page), labels: Rc::clone(&labels) })?;
+        merge.add(Part::new(Rc::new(page), Rc::clone(&labels)))?;
         yield_now().await;
     }
     while merge.advance()? {

@@ -10,7 +10,7 @@ use super::body::Body;
 use super::{ScrapeError, Source};
 use crate::config::OnMalformed;
 use crate::exposition::{Checker, Format, IndexError, Indexer, Scrubber};
-#[cfg(feature = "local")]
+#[cfg(any(feature = "local", feature = "push"))]
 use crate::exposition::{Page, Watch};
 use crate::memory::{Block, Budget, PageWriter, Text};
 
@@ -113,17 +113,35 @@ pub(super) struct Losses {
 /// Indexes a page that was received whole. Its format is OpenMetrics if its last line says so.
 #[cfg(feature = "local")]
 pub(super) async fn index(
-    mut text: Text,
+    text: Text,
     (source, watch): (&Source, &Watch),
     budget: &Budget,
     losses: &mut Losses,
 ) -> Result<Page, ScrapeError> {
-    let last = text.blocks().last().map(Block::filled).unwrap_or_default();
-    let openmetrics = last == b"# EOF\n" || last.ends_with(b"\n# EOF\n");
-    let format = if openmetrics { Format::OpenMetrics } else { Format::Text };
-    let mut indexer = Indexer::new(format, watch, source.families(), budget)?;
-    look(&mut text, Scrubbing::new(source, format), &mut indexer, losses).await?;
-    Ok(indexer.finish(text)?)
+    let format = Format::told_by_end(&text);
+    let page = index_as(format, text, (source, watch), budget, losses).await;
+    page.map_err(|(_, error)| error)
+}
+
+/// Indexes a page of this format that was received whole; gives it back if that does not work.
+#[cfg(any(feature = "local", feature = "push"))]
+pub(super) async fn index_as(
+    format: Format,
+    mut text: Text,
+    (source, watch): (&Source, &Watch),
+    budget: &Budget,
+    losses: &mut Losses,
+) -> Result<Page, (Text, ScrapeError)> {
+    let mut indexer = match Indexer::new(format, watch, source.families(), budget) {
+        Ok(indexer) => indexer,
+        Err(full) => return Err((text, full.into())),
+    };
+    let scrubbing = Scrubbing::new(source, format);
+    let looked = look(&mut text, scrubbing, &mut indexer, losses).await;
+    if let Err(error) = looked.and_then(|()| Ok(indexer.may_end()?)) {
+        return Err((text, error));
+    }
+    indexer.finish(text).map_err(|error| (Text::default(), error.into()))
 }
 
 /// Takes malformed lines out of a page's blocks, where its source says so.

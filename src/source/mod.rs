@@ -22,6 +22,8 @@ pub mod klipper;
 mod own;
 mod params;
 mod pass;
+#[cfg(feature = "push")]
+pub mod push;
 mod schedule;
 
 use std::cell::{Cell, RefCell};
@@ -105,6 +107,8 @@ enum Kind {
     Exec(exec::Exec),
     #[cfg(feature = "klipper")]
     Klipper(klipper::Printer, config::Modules),
+    #[cfg(feature = "push")]
+    Push(push::Push),
 }
 
 /// What a source remembers from scrape to scrape and from configuration to configuration.
@@ -139,6 +143,9 @@ pub struct State {
     down: RefCell<Option<ScrapeError>>,
     /// Why the last fetch that `every` wanted failed, if it did.
     failed: RefCell<Option<Rc<ScrapeError>>>,
+    /// What applications have brought.
+    #[cfg(feature = "push")]
+    store: push::Store,
 }
 
 impl State {
@@ -166,7 +173,13 @@ impl Source {
             config::Kind::Exec(plan) => Kind::Exec(exec::Exec::new(plan)),
             #[cfg(feature = "klipper")]
             config::Kind::Klipper(plan) => Kind::Klipper(klipper::Printer::new(plan), plan.modules),
+            #[cfg(feature = "push")]
+            config::Kind::Push(push) => Kind::Push(push::Push::new(push, &plan.label_names)),
         };
+        #[cfg(feature = "push")]
+        if !matches!(kind, Kind::Push(_)) {
+            state.store.clear();
+        }
         Ok(Self {
             name: plan.name.clone(),
             kind,
@@ -216,6 +229,8 @@ impl Source {
             Kind::Exec(_) => "exec",
             #[cfg(feature = "klipper")]
             Kind::Klipper(..) => "klipper",
+            #[cfg(feature = "push")]
+            Kind::Push(_) => "push",
         }
     }
 
@@ -230,6 +245,8 @@ impl Source {
             Kind::Exec(exec) => exec.place(),
             #[cfg(feature = "klipper")]
             Kind::Klipper(printer, _) => printer.place(),
+            #[cfg(feature = "push")]
+            Kind::Push(push) => push.place(),
         }
     }
 
@@ -260,7 +277,7 @@ impl Source {
             Kind::Http(_) => params.clone(),
             #[cfg(feature = "local")]
             Kind::Exec(exec) if exec.takes_args() => params.only(ARGS),
-            #[cfg(any(feature = "local", feature = "klipper"))]
+            #[cfg(any(feature = "local", feature = "klipper", feature = "push"))]
             _ => Params::default(),
         }
     }
@@ -287,6 +304,8 @@ impl Source {
             // One of many printers that is off would hold up the others.
             #[cfg(feature = "klipper")]
             (Kind::Klipper(..), 0) => Some(FIRST_BLOCKS),
+            #[cfg(feature = "push")]
+            (Kind::Push(_), 0) => Some(FIRST_BLOCKS),
             (Kind::Http(_), 0) if self.state.has_failed() => Some(FIRST_BLOCKS),
             (Kind::Http(_), 0) => None,
             (_, blocks) => Some(blocks),
@@ -311,6 +330,11 @@ impl Source {
             None => Ok(Rc::new(page)),
         });
         let seen = fetched.as_ref().map(|page| (Some(page.samples()), page.text().len()));
+        #[cfg(feature = "push")]
+        let seen = seen.map(|(samples, bytes)| {
+            let (more, more_bytes) = self.pushed_sizes();
+            (samples.map(|samples| samples.saturating_add(more)), bytes.saturating_add(more_bytes))
+        });
         // A printer that is off has a page that says so, and counts as failed all the same.
         #[cfg(feature = "klipper")]
         let down = self.state.down.take();
@@ -365,6 +389,8 @@ impl Source {
                     self.state.down.replace(answer.down);
                     Ok(answer.page)
                 }
+                #[cfg(feature = "push")]
+                Kind::Push(push) => push.fetch(self, budget).await,
             }
         };
         within(self.given_up(deadline), work).await

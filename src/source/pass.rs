@@ -212,7 +212,7 @@ impl Source {
     ) -> Result<Response, ScrapeError> {
         match &self.kind {
             Kind::Http(http) => http.ask(engine, terms, deadline).await,
-            #[cfg(any(feature = "local", feature = "klipper"))]
+            #[cfg(any(feature = "local", feature = "klipper", feature = "push"))]
             _ => Err(ScrapeError::Status(501)),
         }
     }

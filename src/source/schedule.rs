@@ -19,6 +19,10 @@ use crate::memory::Want;
 impl Source {
     /// Fetches the source every so often, from now on, if the configuration says so.
     pub fn start(self: &Rc<Self>, engine: &Rc<Engine>) {
+        #[cfg(feature = "push")]
+        if let Some(tending) = self.tend_store(engine) {
+            self.schedule.replace(Some(tending));
+        }
         let Some(every) = self.every else { return };
         // One that the same source began before a reload.
         let mut under_way = self.state.flights.under_way(&Params::default());

@@ -4,7 +4,7 @@
 //! the board's own is later than January 2038, whether it is that late or was only set wrong. This
 //! one asks the kernel for 64 bits.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -23,6 +23,12 @@ pub(crate) fn at(seconds: impl TryInto<u64>, nanoseconds: impl TryInto<u32>) -> 
     let seconds = seconds.try_into().unwrap_or_default();
     let nanoseconds = nanoseconds.try_into().unwrap_or_default();
     UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds)).unwrap_or(UNIX_EPOCH)
+}
+
+/// Seconds since 1970 at `instant`, by today's idea of what time it is: boards boot in 1970.
+pub(crate) fn unix_seconds(instant: Instant) -> f64 {
+    let now = now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.saturating_sub(instant.elapsed()).as_secs_f64()
 }
 
 #[cfg(test)]

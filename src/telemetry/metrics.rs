@@ -6,9 +6,9 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Display, Write};
 use std::rc::Rc;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use super::clock;
+use super::clock::unix_seconds;
 use super::cut::cut;
 pub use super::history::Attempt;
 use super::history::History;
@@ -34,6 +34,9 @@ pub struct SourceStats {
     failure_text: RefCell<Option<Box<str>>>,
     /// Of a source that reads files: when each was last written.
     files: RefCell<Vec<FileTime>>,
+    /// Of a source that applications bring their pages to.
+    #[cfg(feature = "push")]
+    pub push: super::push::PushStats,
 }
 
 /// When a file was last written.
@@ -277,12 +280,6 @@ pub struct Now<'a> {
     pub connections: usize,
 }
 
-/// Seconds since 1970 at `instant`, by today's idea of what time it is: boards boot in 1970.
-fn unix_seconds(instant: Instant) -> f64 {
-    let now = clock::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.saturating_sub(instant.elapsed()).as_secs_f64()
-}
-
 impl Metrics {
     /// Writes the page to `out`.
     ///
@@ -294,6 +291,8 @@ impl Metrics {
         page.family("fanin_build_info", "gauge", "The version that runs, as a label.")?;
         page.sample("fanin_build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1)?;
         self.render_sources(now.sources, &mut page)?;
+        #[cfg(feature = "push")]
+        super::push::render(now.sources, &mut page)?;
         self.render_requests(now, &mut page)?;
         let told = ("fanin_login_failures_total", "Logins at this server that were refused.");
         self.logins_failed.render(now.server, told, &mut page)?;
@@ -477,16 +476,21 @@ fn render_files(sources: &[(&str, &SourceStats)], page: &mut Families<'_>) -> fm
 }
 
 /// Writes families in the text format.
-struct Families<'a> {
+pub(super) struct Families<'a> {
     out: &'a mut dyn Write,
 }
 
 impl Families<'_> {
-    fn family(&mut self, name: &str, kind: &str, help: &str) -> fmt::Result {
+    pub(super) fn family(&mut self, name: &str, kind: &str, help: &str) -> fmt::Result {
         writeln!(self.out, "# HELP {name} {help}\n# TYPE {name} {kind}")
     }
 
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) -> fmt::Result {
+    pub(super) fn sample(
+        &mut self,
+        name: &str,
+        labels: &[(&str, &str)],
+        value: impl Display,
+    ) -> fmt::Result {
         self.out.write_str(name)?;
         let mut separator = '{';
         for (label, text) in labels {

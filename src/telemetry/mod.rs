@@ -5,4 +5,6 @@ mod history;
 pub mod log;
 pub mod metrics;
 mod process;
+#[cfg(feature = "push")]
+pub mod push;
 pub(crate) mod throttle;

@@ -112,7 +112,7 @@ fn emit(pages: &[Rc<Page>], budget: &Budget) -> usize {
     for (number, page) in pages.iter().enumerate() {
         let name = ["one", "two", "three"][number];
         let labels = Rc::new(Labels::new([("exporter_name", name)]));
-        merge.add(Part { page: Rc::clone(page), labels }).unwrap();
+        merge.add(Part::new(Rc::clone(page), labels)).unwrap();
     }
     while merge.advance().unwrap() {}
     let mut emitter = Emitter::new(Rc::new(merge.finish()));

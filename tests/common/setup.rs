@@ -27,6 +27,7 @@ pub struct Setup {
     top_keys: String,
     descriptors: Option<u32>,
     arguments: Vec<String>,
+    doors: usize,
 }
 
 impl Setup {
@@ -42,6 +43,7 @@ impl Setup {
             top_keys: String::new(),
             descriptors: None,
             arguments: Vec::new(),
+            doors: 0,
         }
     }
 
@@ -97,6 +99,17 @@ impl Setup {
     pub fn route(mut self, path: &str, outlet: &str) -> Self {
         self.routes.push_str(&format!("      {path}: {outlet}\n"));
         self
+    }
+
+    /// A source that applications push to, at these addresses, such as `"tcp://127.0.0.1:0"`, with
+    /// further keys inside the kind and beside it. The program says where it listens in that order,
+    /// behind the server's addresses.
+    #[must_use]
+    pub fn pushed(mut self, name: &str, listen: &[&str], inside: &str, beside: &str) -> Self {
+        self.doors += listen.len();
+        let comma = |keys: &str| if keys.is_empty() { String::new() } else { format!(", {keys}") };
+        let push = format!("{{listen: [{}]{}}}", listen.join(", "), comma(inside));
+        self.source_of(name, &format!("{{push: {push}{}}}", comma(beside)))
     }
 
     /// One of `limits`, such as `body: 64KiB`; a second one of the same name takes its place.
@@ -170,7 +183,7 @@ impl Setup {
     /// Writes the file and starts `fanin serve` with it; returns when it listens everywhere.
     pub fn start(self) -> Daemon {
         let file = self.folder.write("fanin.yaml", &self.yaml());
-        let listeners = self.listen.len();
+        let listeners = self.listen.len() + self.doors;
         let mut command = self.command();
         command.args(["serve", "--config", &file]).args(&self.arguments);
         Daemon::spawn(command, self.folder, listeners)

@@ -26,7 +26,7 @@ impl Folder {
     }
 
     fn socket(&self) -> Address {
-        Address::Unix { path: self.0.join("s"), mode: MODE }
+        Address::Unix { path: self.0.join("s"), access: ACCESS }
     }
 }
 
@@ -78,7 +78,7 @@ async fn connect(address: &Address) -> Socket {
 }
 
 /// Permissions of the sockets.
-const MODE: u32 = 0o660;
+const ACCESS: SocketAccess = SocketAccess { mode: 0o660, owner: None, group: None };
 
 const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -94,7 +94,10 @@ fn addresses_are_written_as_urls() {
     let cases = [
         (Address::Tcp("127.0.0.1:9999".parse().unwrap()), "tcp://127.0.0.1:9999"),
         (Address::Tcp("[::]:80".parse().unwrap()), "tcp://[::]:80"),
-        (Address::Unix { path: "/run/fanin.sock".into(), mode: MODE }, "unix:///run/fanin.sock"),
+        (
+            Address::Unix { path: "/run/fanin.sock".into(), access: ACCESS },
+            "unix:///run/fanin.sock",
+        ),
     ];
     for (address, want) in cases {
         assert_eq!(address.to_string(), want);
@@ -120,7 +123,7 @@ fn a_dead_socket_is_replaced_and_a_live_one_is_not() {
     drop(UnixListener::bind(path).unwrap());
     let live = Listener::bind(&address).unwrap();
     let mode = std::fs::metadata(path).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, MODE);
+    assert_eq!(mode & 0o777, ACCESS.mode);
     assert_eq!(Listener::bind(&address).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     drop(live);
     assert!(!path.exists());

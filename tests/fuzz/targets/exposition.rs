@@ -44,7 +44,7 @@ fn scrub(text: &[u8], format: Format, watch: &Watch, budget: &Budget) {
 fn merge(pages: Vec<(Page, Labels)>, how: OnConflict, names: Names, budget: &Budget) -> Rc<Merged> {
     let mut merge = Merge::new(how, names, budget).unwrap();
     for (page, labels) in pages {
-        merge.add(Part { page: Rc::new(page), labels: Rc::new(labels) }).unwrap();
+        merge.add(Part::new(Rc::new(page), Rc::new(labels))).unwrap();
     }
     while merge.advance().unwrap() {}
     Rc::new(merge.finish())

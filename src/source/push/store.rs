@@ -1,0 +1,220 @@
+//! What was pushed: one page for each application or group, until it is replaced, deleted or too old.
+//!
+//! The store owns the pages, and shares each with those who are reading it. It lives on when the
+//! configuration changes. Times are those of the monotonic clock: boards boot in 1970.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use event_listener::Event;
+use smol::Timer;
+
+use super::group::Group;
+use super::refusal::PushError;
+use crate::exposition::Page;
+use crate::http::socket::Peer;
+
+/// The pages of one source.
+#[derive(Default)]
+pub struct Store {
+    entries: RefCell<Vec<Entry>>,
+    /// Told when a page comes that is good for less than all others.
+    sooner: Event,
+    /// When the first of them will be too old.
+    next: Cell<Option<Instant>>,
+}
+
+/// One application or group.
+#[derive(Clone)]
+pub struct Entry {
+    /// Which one.
+    pub group: Group,
+    /// What it sent last that was accepted; `None` where nothing was so far.
+    pub kept: Option<Kept>,
+    /// When it last sent something that was refused, and why.
+    pub refused: Option<(Instant, Rc<str>)>,
+    /// When all of this is forgotten; `None` for never.
+    pub expires: Option<Instant>,
+}
+
+/// A page that was accepted.
+#[derive(Clone)]
+pub struct Kept {
+    /// The page.
+    pub page: Rc<Page>,
+    /// The labels that it was looked through for.
+    pub watched: Rc<[Box<str>]>,
+    /// When it came.
+    pub at: Instant,
+    /// Who sent it.
+    pub from: Peer,
+}
+
+impl Entry {
+    /// Whether the last of its pushes was refused.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.refused
+            .as_ref()
+            .is_some_and(|(at, _)| self.kept.as_ref().is_none_or(|kept| kept.at < *at))
+    }
+
+    fn is_fresh(&self, now: Instant) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+/// When what is good for `ttl` from now on is too old.
+fn expiry(ttl: Option<Duration>) -> Option<Instant> {
+    ttl.and_then(|ttl| Instant::now().checked_add(ttl))
+}
+
+impl Store {
+    /// All that are not too old, in the order in which they first came.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Entry> {
+        let now = Instant::now();
+        self.entries.borrow().iter().filter(|entry| entry.is_fresh(now)).cloned().collect()
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn get(&self, group: &Group) -> Option<Entry> {
+        let now = Instant::now();
+        let entries = self.entries.borrow();
+        entries.iter().find(|entry| entry.group == *group && entry.is_fresh(now)).cloned()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.borrow().len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.borrow().is_empty()
+    }
+
+    /// Keeps a page in place of what `group` sent before. Of `most` there may be, those that never
+    /// sent a good page give way.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError::TooMany`]; nothing changes then.
+    pub fn put(
+        &self,
+        group: Group,
+        kept: Kept,
+        (ttl, most): (Option<Duration>, usize),
+    ) -> Result<(), PushError> {
+        self.make_room(&group, most, true)?;
+        let expires = expiry(ttl);
+        let refused = self.get(&group).and_then(|before| before.refused);
+        self.insert(Entry { group, kept: Some(kept), refused, expires });
+        Ok(())
+    }
+
+    /// Takes down that a push was refused: of a group that is there, or of a new one if there is
+    /// room. Returns what the last one was refused for, if none was accepted since.
+    pub fn refuse(
+        &self,
+        group: &Group,
+        why: &str,
+        (ttl, most): (Option<Duration>, usize),
+    ) -> Option<Rc<str>> {
+        let refused = Some((Instant::now(), Rc::from(why)));
+        let before = self.get(group);
+        let entry = match before.clone() {
+            Some(before) => Entry { refused, ..before },
+            None if self.make_room(group, most, false).is_err() => return None,
+            None => Entry { group: group.clone(), kept: None, refused, expires: expiry(ttl) },
+        };
+        self.insert(entry);
+        let before = before.filter(Entry::is_refused)?;
+        before.refused.map(|(_, why)| why)
+    }
+
+    /// Forgets a group; whether it was there.
+    pub fn delete(&self, group: &Group) -> bool {
+        let mut entries = self.entries.borrow_mut();
+        let before = entries.len();
+        entries.retain(|entry| entry.group != *group);
+        entries.len() < before
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.entries.borrow_mut().clear();
+    }
+
+    /// Forgets the oldest beyond `most`.
+    pub fn shrink(&self, most: usize) {
+        let mut entries = self.entries.borrow_mut();
+        while entries.len() > most {
+            let age = |entry: &Entry| entry.kept.as_ref().map(|kept| kept.at);
+            let oldest = entries.iter().enumerate().min_by_key(|(_, entry)| age(entry));
+            let Some((at, _)) = oldest else { break };
+            entries.remove(at);
+        }
+    }
+
+    /// Whether there is room for a page of `group`, before any of it is read.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError::TooMany`].
+    pub fn make_room(&self, group: &Group, most: usize, good: bool) -> Result<(), PushError> {
+        let mut entries = self.entries.borrow_mut();
+        if entries.len() < most || entries.iter().any(|entry| entry.group == *group) {
+            return Ok(());
+        }
+        let now = Instant::now();
+        entries.retain(|entry| entry.is_fresh(now));
+        if entries.len() >= most
+            && good
+            && let Some(bad) = entries.iter().position(|entry| entry.kept.is_none())
+        {
+            entries.remove(bad);
+        }
+        if entries.len() < most { Ok(()) } else { Err(PushError::TooMany(most)) }
+    }
+
+    fn insert(&self, entry: Entry) {
+        if let Some(expires) = entry.expires
+            && self.next.get().is_none_or(|next| expires < next)
+        {
+            self.next.set(Some(expires));
+            self.sooner.notify(usize::MAX);
+        }
+        let mut entries = self.entries.borrow_mut();
+        match entries.iter_mut().find(|known| known.group == entry.group) {
+            Some(known) => *known = entry,
+            None => entries.push(entry),
+        }
+    }
+
+    /// Forgets what is too old, for ever; `expired` is told how many, and how many are left.
+    pub async fn tend(&self, expired: impl Fn(usize, usize)) {
+        loop {
+            let sooner = self.sooner.listen();
+            match self.next.get() {
+                None => sooner.await,
+                Some(next) => {
+                    let due = async {
+                        Timer::at(next).await;
+                    };
+                    smol::future::or(sooner, due).await;
+                }
+            }
+            let now = Instant::now();
+            let mut entries = self.entries.borrow_mut();
+            let before = entries.len();
+            entries.retain(|entry| entry.is_fresh(now));
+            expired(before.saturating_sub(entries.len()), entries.len());
+            self.next.set(entries.iter().filter_map(|entry| entry.expires).min());
+        }
+    }
+}
