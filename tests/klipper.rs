@@ -12,7 +12,13 @@ use fanin::memory::Pool;
 use fanin::source::klipper::{Doc, Sheet};
 
 /// Which reply a file is, by the beginning of its name.
-const DOCS: [(&str, Doc); 11] = [
+const DOCS: [(&str, Doc); 17] = [
+    ("server_history_list_all", Doc::Results),
+    ("printer_info", Doc::PrinterInfo),
+    ("machine_update_status", Doc::Updates),
+    ("server_sensors_list", Doc::Sensors),
+    ("server_announcements_list", Doc::Announcements),
+    ("server_files_metadata", Doc::Metadata),
     ("printer_objects_query", Doc::Objects),
     ("machine_proc_stats", Doc::ProcStats),
     ("machine_system_info", Doc::SystemInfo),

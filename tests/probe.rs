@@ -44,7 +44,8 @@ fn a_printer_is_asked_for_what_its_probe_names() {
     }
     // What would disturb a print is never asked for, and objects are asked for at once.
     assert_eq!(printer.asked("/printer/query_endstops/status"), 0);
-    assert_eq!(printer.asked("/printer/objects/query"), 1);
+    let settings = 1;
+    assert_eq!(printer.asked("/printer/objects/query"), 1 + settings);
     let question = &printer.bodies()[..];
     assert!(
         question.iter().any(|body| body.contains("\"temperature_sensor Kühlkörper-1\":[")),
@@ -53,6 +54,32 @@ fn a_printer_is_asked_for_what_its_probe_names() {
     let default = daemon.get(&format!("/probe?target={}", printer.addr())).body;
     assert!(value(&default, "klipper_system_cpu_count", &[]).is_some(), "{default}");
     assert!(value(&default, "klipper_extruder_temperature", &[]).is_none(), "{default}");
+}
+
+#[test]
+fn what_is_left_of_a_print_is_told_in_three_ways() {
+    let (daemon, printer) = (prober(), Moonraker::new());
+    let status = file("printer_objects_query_all.printing");
+    // The configuration is asked for at the same path, once.
+    let settings =
+        "\"status\":{\"configfile\":{\"settings\":{\"extruder\":{\"filament_diameter\":1.75}}},";
+    let both = status.replacen("\"status\":{", settings, 1);
+    let both = both.replacen("cube.gcode\"", "W\\u00fcrfel \\\"v2\\\" 100%&more.gcode\"", 1);
+    printer.answer("/printer/objects/query", 200, &both);
+    for _ in 0..2 {
+        let page = probe(&daemon, printer.addr(), "print,motion");
+        for (method, want) in [("file", 84.1933), ("slicer", 93.4277), ("m73", 139.5044)] {
+            let left =
+                value(&page, "klipper_print_remaining_seconds", &[("method", method)]).unwrap();
+            assert!((left - want).abs() < 0.01, "{method}: {left}");
+        }
+        let flow = value(&page, "klipper_live_flow_cubic_millimeters_per_second", &[]).unwrap();
+        assert!((flow - 1.5875).abs() < 0.001, "{flow}");
+        assert_eq!(value(&page, "klipper_print_layer", &[]), Some(2.0));
+    }
+    assert_eq!(printer.asked("/printer/objects/query"), 3, "the configuration once");
+    let name = "/server/files/metadata?filename=W%C3%BCrfel%20%22v2%22%20100%25%26more.gcode HTTP";
+    assert!(printer.exporter.heads().iter().any(|head| head.contains(name)));
 }
 
 #[test]

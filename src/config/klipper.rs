@@ -33,6 +33,18 @@ pub enum Module {
     Cfs,
     DevicePower,
     Spoolman,
+    States,
+    Print,
+    Extruders,
+    Motion,
+    Bed,
+    Mcus,
+    Drivers,
+    Sensors,
+    Jobs,
+    Updates,
+    Host,
+    Variables,
     /// What fanin itself wants to know of Klipper, for no metric.
     Core,
 }
@@ -42,7 +54,7 @@ const CORE: u32 = 1 << 31;
 
 impl Module {
     /// All of them, in the order of their metrics.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 25] = [
         Self::ProcessStats,
         Self::NetworkStats,
         Self::DirectoryInfo,
@@ -56,6 +68,18 @@ impl Module {
         Self::Cfs,
         Self::DevicePower,
         Self::Spoolman,
+        Self::States,
+        Self::Print,
+        Self::Extruders,
+        Self::Motion,
+        Self::Bed,
+        Self::Mcus,
+        Self::Drivers,
+        Self::Sensors,
+        Self::Jobs,
+        Self::Updates,
+        Self::Host,
+        Self::Variables,
     ];
 
     /// As it is asked for.
@@ -75,6 +99,18 @@ impl Module {
             Self::Cfs => "cfs",
             Self::DevicePower => "device_power",
             Self::Spoolman => "spoolman",
+            Self::States => "states",
+            Self::Print => "print",
+            Self::Extruders => "extruders",
+            Self::Motion => "motion",
+            Self::Bed => "bed",
+            Self::Mcus => "mcus",
+            Self::Drivers => "drivers",
+            Self::Sensors => "sensors",
+            Self::Jobs => "jobs",
+            Self::Updates => "updates",
+            Self::Host => "host",
+            Self::Variables => "variables",
             Self::Core => "core",
         }
     }

@@ -7,6 +7,7 @@
 //!
 //! Which field becomes which metric is said in `table.rs` and below it. No reply is held whole.
 
+mod derived;
 mod doc;
 mod facts;
 mod pattern;
@@ -34,13 +35,15 @@ pub struct Sheet {
     facts: Facts,
     modules: Modules,
     budget: Budget,
+    /// Of the printer's filament, where it is known.
+    diameter: Option<f64>,
 }
 
 impl Sheet {
     /// An empty one for these modules; `budget` pays for it.
     #[must_use]
     pub fn new(modules: Modules, budget: &Budget) -> Self {
-        Self { facts: Facts::new(budget), modules, budget: budget.clone() }
+        Self { facts: Facts::new(budget), modules, budget: budget.clone(), diameter: None }
     }
 
     /// Reads a whole reply. Whether it had what it was asked for.
@@ -78,11 +81,12 @@ impl Sheet {
     fn finish(&self, mut out: Writer, modules: Modules) -> Result<Text, PageError> {
         rows::write(&self.facts, modules, &mut out);
         special::write(&self.facts, modules, &mut out);
+        derived::write(&self.facts, modules, self.diameter, &mut out);
         out.finish()
     }
 
     /// What fanin itself wants to know of an object of Klipper's.
-    fn core(&self, path: &str) -> Option<Seen<'_>> {
+    fn core(&self, path: &'static str) -> Option<Seen<'_>> {
         self.facts.of(Module::Core, path)
     }
 }

@@ -18,7 +18,7 @@ pub struct Moonraker {
 }
 
 /// What a path answers at first, by the file's name.
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 17] = [
     ("/printer/objects/list", "printer_objects_list.idle"),
     ("/printer/objects/query", "printer_objects_query_all.idle"),
     ("/server/info", "server_info.idle"),
@@ -31,6 +31,11 @@ const FILES: [(&str, &str); 12] = [
     ("/server/history/list", "server_history_list.printing"),
     ("/server/spoolman/status", "server_spoolman_status.idle"),
     ("/server/spoolman/proxy", "server_spoolman_proxy_spools.idle"),
+    ("/server/files/metadata", "server_files_metadata.printing"),
+    ("/server/sensors/list", "server_sensors_list.two"),
+    ("/server/announcements/list", "server_announcements_list.some"),
+    ("/machine/update/status", "machine_update_status.mixed"),
+    ("/printer/info", "printer_info.idle"),
 ];
 
 /// A file's text.

@@ -16,11 +16,20 @@ pub enum Doc {
     Jobs,
     SpoolStatus,
     Spools,
+    PrinterInfo,
+    Results,
+    Updates,
+    Sensors,
+    Announcements,
+    /// Of the file that is printed; asked for once its name is known.
+    Metadata,
+    /// Of Klipper's configuration; asked for once after each start.
+    Settings,
 }
 
 impl Doc {
-    /// All of them, in the order in which they are asked for.
-    pub const ALL: [Self; 11] = [
+    /// Those that can be asked for at once, in this order.
+    pub const ALL: [Self; 16] = [
         Self::Objects,
         Self::ServerInfo,
         Self::ProcStats,
@@ -32,13 +41,18 @@ impl Doc {
         Self::Jobs,
         Self::SpoolStatus,
         Self::Spools,
+        Self::PrinterInfo,
+        Self::Results,
+        Self::Updates,
+        Self::Sensors,
+        Self::Announcements,
     ];
 
     /// Where it is asked for.
     #[must_use]
     pub const fn path(self) -> &'static str {
         match self {
-            Self::Objects => "/printer/objects/query",
+            Self::Objects | Self::Settings => "/printer/objects/query",
             Self::ServerInfo => "/server/info",
             Self::ProcStats => "/machine/proc_stats",
             Self::SystemInfo => "/machine/system_info",
@@ -49,19 +63,25 @@ impl Doc {
             Self::Jobs => "/server/history/list?limit=1&start=0&since=1&order=desc",
             Self::SpoolStatus => "/server/spoolman/status",
             Self::Spools => "/server/spoolman/proxy",
+            Self::PrinterInfo => "/printer/info",
+            Self::Results => "/server/history/list?limit=50&order=desc",
+            Self::Updates => "/machine/update/status",
+            Self::Sensors => "/server/sensors/list",
+            Self::Announcements => "/server/announcements/list",
+            Self::Metadata => "/server/files/metadata",
         }
     }
 
     /// Whether Klipper has to be there for it, and not only Moonraker.
     #[must_use]
     pub const fn is_of_klipper(self) -> bool {
-        matches!(self, Self::Objects)
+        matches!(self, Self::Objects | Self::PrinterInfo)
     }
 
     /// The way down to what the table's paths start at.
     pub(super) const fn base(self) -> &'static [&'static str] {
         match self {
-            Self::Objects => &["result", "status"],
+            Self::Objects | Self::Settings => &["result", "status"],
             _ => &["result"],
         }
     }

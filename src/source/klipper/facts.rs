@@ -146,11 +146,17 @@ impl Facts {
         found.flat_map(|object| self.elements(object)).next()
     }
 
-    /// The one element of the object of a module with this path.
-    pub(super) fn of(&self, module: Module, path: &str) -> Option<Seen<'_>> {
-        let fits = |object: &Object| object.module == module && object.paths == [path];
-        let found = table::objects().filter(|(_, object)| fits(object));
-        found.flat_map(|object| self.elements(object)).next()
+    /// The first element of the object of a module that begins its paths with this.
+    pub(super) fn of(&self, module: Module, path: &'static str) -> Option<Seen<'_>> {
+        self.all(module, path).next()
+    }
+
+    /// All of that kind of which something was read.
+    pub(super) fn all(&self, module: Module, path: &'static str) -> impl Iterator<Item = Seen<'_>> {
+        let fits =
+            move |object: &Object| object.module == module && object.paths.first() == Some(&path);
+        let found = table::objects().filter(move |(_, object)| fits(object));
+        found.flat_map(|object| self.elements(object)).filter(|element| !element.is_empty())
     }
 
     /// Keeps a text in one piece.

@@ -6,7 +6,7 @@
 //! `objects/query`: neither disturbs a print.
 
 use std::cell::{Cell, RefCell};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Instant;
@@ -15,11 +15,12 @@ use smol::future::{yield_now, zip};
 
 use super::Sheet;
 use super::doc::Doc;
+use super::facts::Seen;
 use super::query::Listing;
 use super::table::need;
 use super::verdict::{Report, Verdict};
 use super::walk::{WalkError, Walker};
-use crate::config::{Klipper, Modules, Secret};
+use crate::config::{Klipper, Module, Modules, Secret};
 use crate::exposition::{Format, Indexer, Page, Watch};
 use crate::http::client::{Outgoing, Reach, Redirects};
 use crate::http::fetch::FetchError;
@@ -34,6 +35,9 @@ use crate::telemetry::log::Chain;
 const SPOOLS: &[u8] =
     br#"{"request_method":"GET","path":"/v1/spool","query":null,"body":null,"use_v2_response":true}"#;
 
+/// What Klipper is asked once after it has started.
+const SETTINGS: &[u8] = br#"{"objects":{"configfile":["settings"]}}"#;
+
 /// A printer, and what is remembered of it.
 pub struct Printer {
     target: Target,
@@ -44,6 +48,8 @@ pub struct Printer {
     expected: Cell<usize>,
     /// Why it was not there last time, in a word.
     reason: Cell<Option<&'static str>>,
+    /// Diameter of its filament, once it is known.
+    diameter: Cell<Option<f64>>,
     /// Bytes that Klipper had sent its micro-controller: fewer than before are those of a new start.
     sent: Cell<f64>,
 }
@@ -112,6 +118,7 @@ impl Printer {
             question: RefCell::default(),
             expected: Cell::new(FIRST_BLOCKS),
             reason: Cell::new(None),
+            diameter: Cell::new(None),
             sent: Cell::new(0.0),
         }
     }
@@ -178,8 +185,11 @@ impl Printer {
         };
         let lane = || Box::pin(probe.lane());
         zip(zip(lane(), lane()), zip(lane(), lane())).await;
+        // What is known only now costs at most what it would show.
+        let _ = within(ask.deadline, Box::pin(probe.file())).await;
         let Probe { sheet, reports, .. } = probe;
-        let (sheet, reports) = (sheet.into_inner(), reports.into_inner());
+        let (mut sheet, reports) = (sheet.into_inner(), reports.into_inner());
+        sheet.diameter = self.diameter.get();
         if reports.iter().any(|report| report.error.as_ref().is_some_and(ScrapeError::is_memory)) {
             return Err(ScrapeError::Memory);
         }
@@ -240,6 +250,10 @@ impl Probe<'_> {
                 let body = self.list(modules).await?;
                 let question = Question { body: body.clone(), modules, since: Instant::now() };
                 self.printer.question.replace(Some(question));
+                // Without it there is one metric less.
+                if let Err(ScrapeError::Memory) = Box::pin(self.settings()).await {
+                    return Err(ScrapeError::Memory);
+                }
                 body
             }
         };
@@ -247,6 +261,35 @@ impl Probe<'_> {
             Some(body) => self.read(Doc::Objects, Some(body.as_bytes())).await,
             None => Ok(()),
         }
+    }
+
+    /// Asks for what the slicer says of the file that is printed.
+    async fn file(&self) -> Result<(), ScrapeError> {
+        if !self.ask.modules.has(Module::Print) {
+            return Ok(());
+        }
+        let mut path = format!("{}?filename=", Doc::Metadata.path());
+        {
+            let sheet = self.sheet.borrow();
+            let stats = sheet.facts.of(Module::Print, "print_stats");
+            let prints = |it: &Seen<'_>| matches!(it.word("state"), Some("printing" | "paused"));
+            let Some(name) = stats.filter(prints).and_then(|it| it.word("filename")) else {
+                return Ok(());
+            };
+            percent_encode(name, &mut path);
+        }
+        self.read_at(Doc::Metadata, &path, None).await
+    }
+
+    /// Asks once for the diameter of the filament: the whole configuration is long.
+    async fn settings(&self) -> Result<(), ScrapeError> {
+        if self.ask.modules.has(Module::Motion) && self.printer.diameter.get().is_none() {
+            self.read(Doc::Settings, Some(SETTINGS)).await?;
+            let sheet = self.sheet.borrow();
+            let extruder = sheet.core("configfile/settings/extruder");
+            self.printer.diameter.set(extruder.and_then(|it| it.number("filament_diameter")));
+        }
+        Ok(())
     }
 
     /// Asks for the list of objects, and makes the question of it.
@@ -262,6 +305,9 @@ impl Probe<'_> {
         let sheet = self.sheet.borrow();
         let sent = sheet.core("mcu").and_then(|mcu| mcu.number("last_stats.bytes_write"));
         let before = self.printer.sent.replace(sent.unwrap_or_default());
+        if sent.is_some_and(|sent| sent < before) {
+            self.printer.diameter.set(None);
+        }
         let ready =
             sheet.core("webhooks").is_some_and(|klipper| klipper.word("state") == Some("ready"));
         ready && sent.is_none_or(|sent| sent >= before)
@@ -269,7 +315,12 @@ impl Probe<'_> {
 
     /// Reads a reply onto the sheet.
     async fn read(&self, doc: Doc, body: Option<&[u8]>) -> Result<(), ScrapeError> {
-        let mut response = self.request(doc.path(), body).await?;
+        self.read_at(doc, doc.path(), body).await
+    }
+
+    /// The same from another path than usual.
+    async fn read_at(&self, doc: Doc, path: &str, body: Option<&[u8]>) -> Result<(), ScrapeError> {
+        let mut response = self.request(path, body).await?;
         let mut walker = Box::new(Walker::new(doc, self.sheet.borrow().modules));
         self.pieces(&mut response, |piece| {
             Ok(walker.read(piece, &mut self.sheet.borrow_mut().facts)?)
@@ -322,6 +373,20 @@ impl Probe<'_> {
             block.advance(len);
             read(block.filled())?;
             yield_now().await;
+        }
+    }
+}
+
+/// A value in a query.
+fn percent_encode(text: &str, out: &mut String) {
+    for byte in text.bytes() {
+        match char::from(byte) {
+            letter if letter.is_ascii_alphanumeric() || "-._~/".contains(letter) => {
+                out.push(letter)
+            }
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Writes what the table's rows say.
 
 use super::facts::{Facts, Seen as Element, Value};
-
 use super::table::{self, Key, Metric, Object, Part, Take};
 use super::write::{Seen, Writer, cleaned};
 use crate::config::Modules;
@@ -36,7 +35,7 @@ fn family(
         name.clear();
         match object.1.key {
             Key::One => {}
-            Key::Plain | Key::Field(_) => name.push_str(element.key()),
+            Key::Plain | Key::All | Key::Field(_) => name.push_str(element.key()),
             Key::Part | Key::Clean(_) => cleaned(element.key(), &mut name),
             Key::Whole => cleaned(&element.key().replace(' ', "_"), &mut name),
         }
@@ -74,7 +73,7 @@ fn sample(
         | Take::Length
         | Take::Present => {
             let Some(number) = number else { return };
-            out.label(label, name).label(metric.label, value.sub).sample(number);
+            out.label(label, name).label(metric.label, part_name(metric, value.sub)).sample(number);
         }
         Take::Text | Take::TextOf(_) | Take::Clean => {
             let Some(word) = value.word() else { return };
@@ -92,6 +91,13 @@ fn sample(
             }
             out.label(metric.label, word).sample(1);
         }
+        Take::OneOf(known) => {
+            let Some(word) = value.word() else { return };
+            let unknown = (!known.contains(&word)).then_some(word);
+            for state in known.iter().copied().chain(unknown) {
+                out.label(label, name).label(metric.label, state).sample(u8::from(state == word));
+            }
+        }
         Take::Letters => {
             for letter in value.word().unwrap_or_default().chars() {
                 let mut bytes = [0; 4];
@@ -105,6 +111,17 @@ fn sample(
         }
         Take::Record(parts) => record(element, (label, name), parts, out),
         Take::Keep => {}
+    }
+}
+
+/// What a field's pattern stands for, as its label has it: axes are numbered only in JSON.
+fn part_name<'a>(metric: &Metric, sub: &'a str) -> &'a str {
+    match (metric.label, sub) {
+        ("axis", "0") => "x",
+        ("axis", "1") => "y",
+        ("axis", "2") => "z",
+        ("axis", "3") => "e",
+        _ => sub,
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod cfs;
 mod mmu;
+mod more;
 mod printer;
 mod server;
 
@@ -51,6 +52,8 @@ pub(super) enum Key {
     Plain,
     /// All of the last segment, cleaned.
     Whole,
+    /// The same as it is.
+    All,
     /// The text of this field, cleaned.
     Clean(&'static str),
     /// The text or number of this field, as it is.
@@ -88,6 +91,8 @@ pub(super) enum Take {
     Clean,
     /// The same, what the field's pattern stands for being this label.
     TextOf(&'static str),
+    /// 1 for the text that it is, 0 for each other of these, the text as a label.
+    OneOf(&'static [&'static str]),
     /// The same as [`Take::Text`] for each letter.
     Letters,
     /// Whether it is this text.
@@ -167,8 +172,14 @@ const fn keep(field: &'static str) -> Metric {
 }
 
 /// All of it.
-const TABLES: [&[Object]; 5] =
-    [server::OBJECTS, printer::OBJECTS, mmu::OBJECTS, cfs::OBJECTS, special::OBJECTS];
+const TABLES: [&[Object]; 6] = [
+    server::OBJECTS,
+    printer::OBJECTS,
+    mmu::OBJECTS,
+    cfs::OBJECTS,
+    more::OBJECTS,
+    special::OBJECTS,
+];
 
 /// Whether one of `modules` needs this reply.
 pub(super) fn need(modules: Modules, doc: Doc) -> bool {
@@ -202,5 +213,55 @@ mod special {
         // Whether Klipper is there, and whether it is the one that was there before.
         keeps(Module::Core, &["webhooks"], &[keep("state")]),
         keeps(Module::Core, &["mcu"], &[keep("last_stats.bytes_write")]),
+        Object {
+            doc: Doc::Settings,
+            ..keeps(Module::Core, &["configfile/settings/extruder"], &[keep("filament_diameter")])
+        },
     ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names that `text` uses.
+    fn names_in(text: &str) -> impl Iterator<Item = &str> {
+        let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        text.split(move |c| !letter(c)).filter_map(|word| word.strip_prefix("klipper_"))
+    }
+
+    #[test]
+    fn the_dashboard_uses_what_there_is() {
+        let written = [include_str!("derived.rs"), include_str!("verdict.rs")].concat();
+        for name in names_in(include_str!("dashboard.json")) {
+            let in_table =
+                objects().any(|(_, object)| object.metrics.iter().any(|it| it.name == name));
+            assert!(in_table || written.contains(&format!("\"{name}\"")), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_family_comes_twice_and_each_has_what_it_needs() {
+        let mut names = std::collections::BTreeSet::new();
+        for (_, object) in objects() {
+            let place = format!("{:?} {:?}", object.doc, object.paths);
+            assert!(object.metrics.len() < 256 && !object.paths.is_empty(), "{place}");
+            for metric in object.metrics {
+                let named = !metric.name.is_empty();
+                assert_eq!(named, !matches!(metric.take, Take::Keep), "{place} {}", metric.field);
+                assert!(!named || names.insert(metric.name), "{place} {}", metric.name);
+                assert_eq!(named, metric.help.ends_with('.'), "{place} {}", metric.name);
+                // Else a pattern's parts are one series.
+                let wild = metric.field.ends_with(['*', '#']) || metric.field.contains("*.");
+                assert!(!(named && wild && metric.label.is_empty()), "{place} {}", metric.name);
+                if let Take::Record(parts) = metric.take {
+                    for part in parts {
+                        let read = object.metrics.iter().any(|metric| metric.field == part.field);
+                        assert!(read, "{place} {}", part.field);
+                    }
+                }
+            }
+        }
+        assert!(names.len() > 250, "{}", names.len());
+    }
 }

@@ -210,7 +210,7 @@ impl Place {
             let Some(part) = part else { continue };
             let key = match object.key {
                 Key::Part | Key::Plain => part,
-                Key::Whole => self.way.segment(self.way.depth().saturating_sub(1)),
+                Key::Whole | Key::All => self.way.segment(self.way.depth().saturating_sub(1)),
                 Key::One | Key::Clean(_) | Key::Field(_) => "",
             };
             if let Some(element) = facts.element(number, key)? {
