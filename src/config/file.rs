@@ -249,8 +249,10 @@ keys! {
         modules: OneOrMany<Text>,
         api_key: Text,
         api_key_file: Text,
+        #[cfg(feature = "tls")]
+        tls: ClientTlsFile,
     }
-    later: ["tls"]
+    later: []
 }
 
 keys! {

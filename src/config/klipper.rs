@@ -302,7 +302,25 @@ pub(super) fn klipper(
             Some(Secret::new(&key))
         }
     };
-    Ok(Klipper { target, api_key, modules })
+    #[cfg(feature = "tls")]
+    let tls = match &file.tls {
+        None => super::tls::ClientTls::default(),
+        Some(_) if !target.authority().is_tls() => {
+            return Err(Fault::key(
+                &at.key("tls"),
+                "tls",
+                "needs a target that begins with https://",
+            ));
+        }
+        Some(file) => super::tls::client(&at.key("tls"), file, context)?,
+    };
+    Ok(Klipper {
+        target,
+        api_key,
+        modules,
+        #[cfg(feature = "tls")]
+        tls,
+    })
 }
 
 /// Whether this can be an API key.

@@ -325,6 +325,9 @@ pub struct Klipper {
     pub api_key: Option<Secret>,
     /// What it is asked for.
     pub modules: Modules,
+    /// How TLS is spoken to it.
+    #[cfg(feature = "tls")]
+    pub tls: ClientTls,
 }
 
 /// An exporter's address and what a request to it carries.

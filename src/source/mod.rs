@@ -172,7 +172,9 @@ impl Source {
             #[cfg(feature = "local")]
             config::Kind::Exec(plan) => Kind::Exec(exec::Exec::new(plan)),
             #[cfg(feature = "klipper")]
-            config::Kind::Klipper(plan) => Kind::Klipper(klipper::Printer::new(plan), plan.modules),
+            config::Kind::Klipper(plan) => {
+                Kind::Klipper(klipper::Printer::new(plan)?, plan.modules)
+            }
             #[cfg(feature = "push")]
             config::Kind::Push(push) => Kind::Push(push::Push::new(push, &plan.label_names)),
         };

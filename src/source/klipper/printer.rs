@@ -20,6 +20,8 @@ use super::query::Listing;
 use super::table::need;
 use super::verdict::{Report, Verdict};
 use super::walk::{WalkError, Walker};
+#[cfg(feature = "tls")]
+use crate::config::ClientTls;
 use crate::config::{Klipper, Module, Modules, Secret};
 use crate::exposition::{Format, Indexer, Page, Watch};
 use crate::http::client::{Outgoing, Reach, Redirects};
@@ -30,6 +32,8 @@ use crate::limits::{FIRST_BLOCKS, KLIPPER_LIST_KEPT};
 use crate::memory::{Budget, PageError};
 use crate::source::{Engine, ScrapeError, within};
 use crate::telemetry::log::Chain;
+#[cfg(feature = "tls")]
+use crate::tls::client::Connector;
 
 /// What Spoolman is asked through Moonraker.
 const SPOOLS: &[u8] =
@@ -42,6 +46,8 @@ const SETTINGS: &[u8] = br#"{"objects":{"configfile":["settings"]}}"#;
 pub struct Printer {
     target: Target,
     api_key: Option<Secret>,
+    #[cfg(feature = "tls")]
+    tls: Option<Rc<Connector>>,
     place: Box<str>,
     question: RefCell<Option<Question>>,
     /// Blocks that its page took last time, with all that it was made of.
@@ -102,9 +108,20 @@ struct Probe<'a> {
 
 impl Printer {
     /// The printer that `plan` describes.
-    #[must_use]
-    pub fn new(plan: &Klipper) -> Self {
-        Self::at(plan.target.clone(), plan.api_key.clone())
+    ///
+    /// # Errors
+    ///
+    /// Text for files that TLS needs and that cannot be used.
+    pub fn new(plan: &Klipper) -> Result<Self, String> {
+        let printer = Self::at(plan.target.clone(), plan.api_key.clone());
+        Ok(Self {
+            #[cfg(feature = "tls")]
+            tls: match plan.tls == ClientTls::default() {
+                true => None,
+                false => Some(Connector::new(&plan.tls).map_err(|error| error.to_string())?.into()),
+            },
+            ..printer
+        })
     }
 
     /// The printer there, of which nothing is known.
@@ -115,6 +132,8 @@ impl Printer {
             place,
             target,
             api_key,
+            #[cfg(feature = "tls")]
+            tls: None,
             question: RefCell::default(),
             expected: Cell::new(FIRST_BLOCKS),
             reason: Cell::new(None),
@@ -343,6 +362,8 @@ impl Probe<'_> {
             accept: "application/json",
             redirects: Redirects::Never,
             reach: Reach(self.ask.reach),
+            #[cfg(feature = "tls")]
+            tls: printer.tls.as_ref(),
             ..plain
         };
         let response = self.engine.client.fetch(&outgoing).await?;
