@@ -4,6 +4,8 @@
 //! `--web.listen-address=:9100` becomes `--listen :9100`. Its messages, made for several lines, are
 //! put into one.
 
+#[cfg(feature = "pipe")]
+mod carry;
 #[cfg(feature = "klipper")]
 mod probe;
 #[cfg(feature = "tls")]
@@ -19,6 +21,8 @@ use std::process::ExitCode;
 
 use argh::{FromArgs, SubCommands};
 
+#[cfg(feature = "pipe")]
+pub use self::carry::{Send, Token};
 #[cfg(feature = "klipper")]
 pub use self::probe::Probe;
 #[cfg(feature = "tls")]
@@ -68,6 +72,12 @@ pub enum Command {
     Install(Install),
     /// `fanin check`.
     Check(Check),
+    /// `fanin send`.
+    #[cfg(feature = "pipe")]
+    Send(Send),
+    /// `fanin token`.
+    #[cfg(feature = "pipe")]
+    Token(Token),
     /// `fanin lint`.
     #[cfg(feature = "tools")]
     Lint(Lint),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   exporters, files,   ──> source ──> exposition ──> outlet ──> scrapers
-//!   commands                  │            │            │
+//!   commands                  │            │            ├──────> pipe ──> hubs
 //!                             └── memory ──┴── http ────┘      telemetry counts, config decides
 //! ```
 //!
@@ -22,13 +22,15 @@ pub mod json;
 pub mod limits;
 pub mod memory;
 pub mod outlet;
+#[cfg(feature = "pipe")]
+pub mod pipe;
 pub mod runtime;
 pub mod source;
 pub mod systemd;
 pub mod telemetry;
 #[cfg(feature = "tls")]
 pub mod tls;
-#[cfg(any(feature = "local", feature = "tls"))]
+#[cfg(any(feature = "local", feature = "pipe", feature = "tls"))]
 mod turns;
 #[cfg(feature = "tls")]
 mod watched;

@@ -410,3 +410,21 @@ pub const PUSH_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Labels that tell a group of pushed pages from others.
 pub const GROUP_LABELS: usize = 16;
+
+/// Pipes of a configuration.
+pub const PIPES: usize = 64;
+
+/// The shortest time between two attempts of a pipe: less would be a flood, not a rhythm.
+pub const PIPE_EVERY: Duration = Duration::from_millis(100);
+
+/// How often `fanin send` sends, as prompipe does.
+pub const SEND_EVERY: Duration = Duration::from_secs(4);
+
+/// The longest a pipe heeds a `Retry-After`: a mistake at the other end must not silence it for good.
+pub const RETRY_AFTER: Duration = Duration::from_secs(3600);
+
+/// Bytes of an answer that a pipe reads, so that its connection can be kept.
+pub const PIPE_ANSWER: usize = 16 * 1024;
+
+/// Bytes of a refusal's first line that the log and the status page show.
+pub const PIPE_REFUSAL: usize = 200;

@@ -28,6 +28,8 @@ use crate::http::{socket::Socket, table::ConnectionHandle};
 use crate::limits::{BEHIND_HEAD, DRAIN, HEAD, MIN_TAKE_RATE, SLOW_READER};
 use crate::memory::Pool;
 use crate::outlet::{Body, Buffer, Program, Server};
+#[cfg(feature = "pipe")]
+use crate::pipe::Pipes;
 #[cfg(feature = "local")]
 use crate::source::Children;
 use crate::source::discover::discover;
@@ -45,6 +47,9 @@ pub struct Origin {
     pub file: Option<PathBuf>,
     /// What stands in place of the file's addresses.
     pub listen: Vec<Listen>,
+    /// What `fanin send` is to do, in place of a file.
+    #[cfg(feature = "pipe")]
+    pub sending: Option<config::Sending>,
 }
 
 impl Origin {
@@ -54,6 +59,10 @@ impl Origin {
     ///
     /// What is wrong with it.
     pub fn read(&self) -> Result<Option<Plan>, LoadError> {
+        #[cfg(feature = "pipe")]
+        if let Some(sending) = &self.sending {
+            return sending.plan().map(Some).map_err(LoadError::Sending);
+        }
         let Some(file) = &self.file else { return Ok(None) };
         let mut plan = config::load(file).map_err(LoadError::Config)?;
         plan.listen_on(&self.listen).map_err(LoadError::Listen)?;
@@ -86,6 +95,12 @@ pub enum LoadError {
     Tls(usize, String),
     /// A source's address is not understood.
     Source(Box<str>, String),
+    /// The token of `fanin send` cannot be read.
+    #[cfg(feature = "pipe")]
+    Sending(String),
+    /// Where a pipe leads is not understood.
+    #[cfg(feature = "pipe")]
+    Pipe(Box<str>, String),
 }
 
 impl std::fmt::Display for LoadError {
@@ -96,6 +111,10 @@ impl std::fmt::Display for LoadError {
             Self::Bind(address, error) => write!(f, "listen {address}: {error}"),
             Self::Tls(server, error) => write!(f, "servers[{server}].tls: {error}"),
             Self::Source(name, error) => write!(f, "source {name:?}: {error}"),
+            #[cfg(feature = "pipe")]
+            Self::Sending(error) => write!(f, "--token-file: {error}"),
+            #[cfg(feature = "pipe")]
+            Self::Pipe(name, error) => write!(f, "pipe {name:?}: {error}"),
         }
     }
 }
@@ -113,6 +132,8 @@ impl std::error::Error for LoadError {
 struct Generation {
     plan: Plan,
     sources: Vec<Rc<Source>>,
+    #[cfg(feature = "pipe")]
+    pipes: Pipes,
 }
 
 /// An address that is listened on.
@@ -195,7 +216,12 @@ pub async fn run(engine: Rc<Engine>, plan: Plan, origin: Origin) -> Result<(), L
         logins: Rc::new(Logins::new(&engine.executor)),
         engine,
         origin,
-        generation: RefCell::new(Generation { plan: empty, sources: Vec::new() }),
+        generation: RefCell::new(Generation {
+            plan: empty,
+            sources: Vec::new(),
+            #[cfg(feature = "pipe")]
+            pipes: Pipes::default(),
+        }),
         doors: RefCell::default(),
         memory: plan.limits.memory,
         ending: Cell::new(false),
@@ -242,6 +268,8 @@ impl Runtime {
         let mut bound = self.bind_new(&plan)?;
         let sources = self.sources(&plan)?;
         let accesses = accesses(&plan, &self.logins)?;
+        #[cfg(feature = "pipe")]
+        let pipes = self.pipes(&plan, &sources)?;
         // From here on nothing fails.
         let mut old = self.doors.take();
         let mut doors = Vec::new();
@@ -267,7 +295,16 @@ impl Runtime {
         for source in &sources {
             source.start(&self.engine);
         }
-        let before = self.generation.replace(Generation { plan, sources });
+        #[cfg(feature = "pipe")]
+        pipes.start(&self.engine);
+        let before = self.generation.replace(Generation {
+            plan,
+            sources,
+            #[cfg(feature = "pipe")]
+            pipes,
+        });
+        #[cfg(feature = "pipe")]
+        before.pipes.stop();
         for source in &before.sources {
             source.stop();
         }
@@ -344,6 +381,22 @@ impl Runtime {
         plan.sources.iter().map(source).collect()
     }
 
+    /// The pipes of `plan`, likewise.
+    #[cfg(feature = "pipe")]
+    fn pipes(&self, plan: &Plan, sources: &[Rc<Source>]) -> Result<Pipes, LoadError> {
+        let used = |number: usize| {
+            let member = config::Member::Source(number);
+            plan.pipes.iter().any(|pipe| pipe.merge.members.contains(&member))
+        };
+        let used = sources.iter().enumerate().filter(|(number, _)| used(*number));
+        let used = used.map(|(_, source)| Rc::clone(source)).collect();
+        let access = Access::new(&config::Server::nowhere(), Rc::clone(&self.logins))
+            .map_err(|error| LoadError::Tls(0, error))?;
+        let teller = Rc::new(Server::of_pipes(used, access, Rc::clone(&self.connections)));
+        Pipes::new(plan, sources, &teller, &self.generation.borrow().pipes)
+            .map_err(|(name, error)| LoadError::Pipe(name, error))
+    }
+
     fn apply_limits(&self, plan: &Plan) {
         let limits = &plan.limits;
         self.connections.configure(limits.connections, server_limits(limits));
@@ -410,6 +463,8 @@ impl Runtime {
         log::info!("ending (open connections: {})", self.connections.count());
         self.ending.set(true);
         self.notify.stopping();
+        #[cfg(feature = "pipe")]
+        self.generation.borrow().pipes.stop();
         close(self.doors.take()).await;
         self.connections.drain();
         let late = async {
@@ -484,6 +539,10 @@ pub fn check(plan: &Plan) -> Result<(), LoadError> {
     for source in &plan.sources {
         let made = Source::new(source, plan.limits.families, Rc::default());
         made.map_err(|error| LoadError::Source(source.name.clone(), error))?;
+    }
+    #[cfg(feature = "pipe")]
+    for pipe in &plan.pipes {
+        crate::pipe::check(pipe).map_err(|error| LoadError::Pipe(pipe.name.clone(), error))?;
     }
     Ok(())
 }

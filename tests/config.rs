@@ -404,7 +404,7 @@ fn what_is_not_built_yet_says_so() {
     let server = ["advertise: x"]
         .map(|key| (format!("servers: [{{{key}}}]"), "servers[0]", key))
         .into_iter();
-    let root = [("pipes: []".to_owned(), "", "pipes:")];
+    let root = [("pipes: [{spool: 8MiB}]".to_owned(), "pipes[0]", "spool:")];
     let cases = routes.chain(server).chain(root);
     for (text, path, key) in cases {
         let key = key.split(':').next().unwrap();

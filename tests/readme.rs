@@ -11,6 +11,7 @@ use fanin::config::{self, ConfigError, Limits, Plan};
 use fanin::limits;
 use fanin::memory::Counters;
 use fanin::telemetry::metrics::{FileTime, Metrics, Now, Scrape, SourceStats};
+use fanin::telemetry::pipe::{Attempt, PipeStats};
 
 const README: &str = include_str!("../README.md");
 
@@ -140,6 +141,11 @@ fn own_page() -> String {
     metrics.request(&Rc::from("s"), &Rc::from("/"), 200, took);
     metrics.login_failed(&Rc::from("s"));
     metrics.handshake_failed(&Rc::from("s"));
+    let pipe = PipeStats::new("p");
+    let attempt = Attempt { at, took, samples: 1, bytes: 1, failure: None };
+    pipe.record(attempt, 0);
+    pipe.record(Attempt { failure: Some(("timeout", 0)), ..attempt }, 1);
+    metrics.set_pipes(vec![Rc::new(pipe)]);
     let mut page = String::new();
     let blocks = Counters { total: 1, used: 0, promised: 0, free: 1, kept: 0, waiting: 0 };
     let sources = [("good", &good), ("bad", &bad)];

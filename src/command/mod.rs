@@ -15,7 +15,11 @@ mod lint;
 mod merge;
 #[cfg(feature = "klipper")]
 mod probe;
+#[cfg(feature = "pipe")]
+mod send;
 mod serve;
+#[cfg(feature = "pipe")]
+mod token;
 
 use std::process::ExitCode;
 
@@ -35,6 +39,10 @@ pub fn run(command: Command) -> ExitCode {
         #[cfg(feature = "tools")]
         Command::Install(install) => install::run(&install),
         Command::Check(check) => check::run(&check),
+        #[cfg(feature = "pipe")]
+        Command::Send(typed) => send::run(typed),
+        #[cfg(feature = "pipe")]
+        Command::Token(_) => token::run(),
         #[cfg(feature = "tools")]
         Command::Lint(lint) => lint::run(&lint),
         #[cfg(feature = "tools")]

@@ -11,7 +11,16 @@ use crate::telemetry::log::{self as telemetry, Chain, Format};
 
 pub(super) fn run(typed: cli::Serve) -> ExitCode {
     telemetry::start(typed.log_level, typed.log_format.unwrap_or_else(Format::detect));
-    let origin = Origin { file: typed.config, listen: typed.listen };
+    serve(Origin {
+        file: typed.config,
+        listen: typed.listen,
+        #[cfg(feature = "pipe")]
+        sending: None,
+    })
+}
+
+/// Does what `origin` says until a signal ends it.
+pub(super) fn serve(origin: Origin) -> ExitCode {
     let plan = match origin.read() {
         Ok(plan) => plan,
         Err(error) => {

@@ -105,12 +105,31 @@ pub(super) fn plan(file: &File, folders: &Folders, context: &Context<'_>) -> Res
     let named = file.sources.as_ref().unwrap_or(&none);
     let mut sources = source::sources(named, &limits, context)?;
     sources.extend(folders.sources(&limits, context)?);
+    #[cfg(feature = "pipe")]
+    let pipes = super::pipe::pipes(file, (&sources, &limits), context)?;
     let servers = servers(file, &sources, context)?;
     #[cfg(feature = "push")]
     super::push::no_address_twice(&servers, &sources)?;
-    let own_labels = spread_labels(&servers, &mut sources)?;
-    let passed_over = folders.passed_over.clone();
-    Ok(Plan { servers, sources, own_labels, limits, passed_over, exposed: context.exposed.take() })
+    let mut own_labels = Vec::new();
+    for (path, merge) in merges(&servers) {
+        let giver = format_args!("route {path}");
+        spread_labels(merge, &giver, &mut sources, &mut own_labels)?;
+    }
+    #[cfg(feature = "pipe")]
+    for pipe in &pipes {
+        let giver = format_args!("the pipe {:?}", pipe.name);
+        spread_labels(&pipe.merge, &giver, &mut sources, &mut own_labels)?;
+    }
+    Ok(Plan {
+        servers,
+        sources,
+        #[cfg(feature = "pipe")]
+        pipes,
+        own_labels,
+        limits,
+        passed_over: folders.passed_over.clone(),
+        exposed: context.exposed.take(),
+    })
 }
 
 /// `limits`, each judged, then held against each other.
@@ -199,7 +218,13 @@ pub(super) fn scrape_time(text: &str) -> Result<Duration, BadValue> {
 fn servers(file: &File, sources: &[Source], context: &Context<'_>) -> Result<Vec<Server>, Fault> {
     let at = At::Root.key("servers");
     let listed = file.servers.as_ref().map(|servers| servers.0.as_slice()).unwrap_or_default();
-    at_least_one(&at, listed.len(), "a server")?;
+    #[cfg(feature = "pipe")]
+    let piped = file.pipes.as_ref().is_some_and(|pipes| !pipes.0.is_empty());
+    #[cfg(not(feature = "pipe"))]
+    let piped = false;
+    if !piped {
+        at_least_one(&at, listed.len(), "a server")?;
+    }
     at_most(&at, listed.len(), limits::SERVERS, "servers")?;
     let mut servers: Vec<Server> = Vec::new();
     for (index, file) in listed.iter().enumerate() {
@@ -358,30 +383,40 @@ fn routes(
     Ok(routes)
 }
 
-/// Tells each source which labels the merges put on its samples, and refuses a label that is put on
-/// twice. Returned are those of fanin's own metrics.
-fn spread_labels(servers: &[Server], sources: &mut [Source]) -> Result<Vec<Box<str>>, Fault> {
-    let mut own = Vec::new();
-    for (route, outlet) in servers
-        .iter()
-        .flat_map(|server| &server.routes)
-        .flat_map(|route| route.outlets.iter().map(move |outlet| (route, outlet)))
-    {
-        let Outlet::Merge(Merge { label: Some(label), members, .. }) = outlet else { continue };
-        for member in members {
+/// Every merge that a route answers with.
+fn merges(servers: &[Server]) -> impl Iterator<Item = (&RoutePath, &Merge)> {
+    let routes = servers.iter().flat_map(|server| &server.routes);
+    let outlets =
+        routes.flat_map(|route| route.outlets.iter().map(move |outlet| (&route.path, outlet)));
+    outlets.filter_map(|(path, outlet)| match outlet {
+        Outlet::Merge(merge) => Some((path, merge)),
+        _ => None,
+    })
+}
+
+/// Tells each source which labels this merge of `giver`'s puts on its samples, and refuses a label
+/// that is put on twice. `own` are those of fanin's own metrics.
+fn spread_labels(
+    merge: &Merge,
+    giver: &dyn std::fmt::Display,
+    sources: &mut [Source],
+    own: &mut Vec<Box<str>>,
+) -> Result<(), Fault> {
+    for label in merge.label.iter().chain(merge.labels.iter().map(|(name, _)| name)) {
+        for member in &merge.members {
             match member {
-                Member::Own => add(&mut own, label),
+                Member::Own => add(own, label),
                 Member::Source(index) => {
                     let Some(source) = sources.get_mut(*index) else { continue };
                     if source.labels.iter().any(|(name, _)| name == label) {
-                        return Err(put_on_twice(source, label, &route.path));
+                        return Err(put_on_twice(source, label, giver));
                     }
                     add(&mut source.label_names, label);
                 }
             }
         }
     }
-    Ok(own)
+    Ok(())
 }
 
 /// Adds `label` unless it is there.
@@ -391,10 +426,10 @@ fn add(labels: &mut Vec<Box<str>>, label: &str) {
     }
 }
 
-fn put_on_twice(source: &Source, label: &str, path: &RoutePath) -> Fault {
+fn put_on_twice(source: &Source, label: &str, giver: &dyn std::fmt::Display) -> Fault {
     let root = At::Root.key("sources");
     let source = root.key(&source.name);
     let labels = source.key("labels");
-    let rule = format_args!("is also the label that route {path} gives its sources");
+    let rule = format_args!("is also the label that {giver} gives its sources");
     Fault::key(&labels.key(label), label, rule)
 }

@@ -55,8 +55,10 @@ keys! {
         sources: Named<SourceFile>,
         sources_dir: OneOrMany<Text>,
         limits: LimitsFile,
+        #[cfg(feature = "pipe")]
+        pipes: Pipes,
     }
-    later: ["pipes"]
+    later: []
 }
 
 keys! {
@@ -275,6 +277,28 @@ keys! {
     later: []
 }
 
+#[cfg(feature = "pipe")]
+keys! {
+    /// One of `pipes`.
+    PipeFile, "a pipe" {
+        name: Text,
+        from: OneOrMany<Text>,
+        to: Text,
+        protocol: Text,
+        every: Text,
+        timeout: Text,
+        labels: Named<Text>,
+        label: Text,
+        on_conflict: Text,
+        compress: Text,
+        token_file: Text,
+        auth: AuthFile,
+        #[cfg(feature = "tls")]
+        tls: ClientTlsFile,
+    }
+    later: ["spool"]
+}
+
 keys! {
     /// What the program may use.
     LimitsFile, "limits" {
@@ -299,6 +323,25 @@ pub(super) struct Servers(pub(super) Vec<ServerFile>);
 impl Shape for Servers {
     fn expected() -> String {
         "a list of servers (each begins with \"- listen:\")".to_owned()
+    }
+
+    fn read_as(node: Node, at: &At<'_>, expected: Expected<'_>) -> Result<Self, Fault> {
+        match node {
+            Node::List(nodes) => elements(nodes, at).map(Self),
+            node => Err(misfit(&node, at, expected)),
+        }
+    }
+}
+
+/// The list of pipes.
+#[cfg(feature = "pipe")]
+#[derive(Debug)]
+pub(super) struct Pipes(pub(super) Vec<PipeFile>);
+
+#[cfg(feature = "pipe")]
+impl Shape for Pipes {
+    fn expected() -> String {
+        "a list of pipes (each begins with \"- from:\")".to_owned()
     }
 
     fn read_as(node: Node, at: &At<'_>, expected: Expected<'_>) -> Result<Self, Fault> {

@@ -12,7 +12,7 @@
 //! there, the others know their path, and the file is walked once more to it (`locate.rs`). Sources
 //! in files of their own (`folder.rs`) go the same way and meet the others in the third step.
 //!
-//! Not here: pipes. Their keys are known and refused as `not built yet`, apart from misspelt ones.
+//! Keys of what is not here are known and refused as `not built yet`, apart from misspelt ones.
 
 mod access;
 mod account;
@@ -35,6 +35,8 @@ mod node;
 mod outlet;
 #[cfg(feature = "local")]
 mod pattern;
+#[cfg(feature = "pipe")]
+mod pipe;
 mod plan;
 #[cfg(feature = "push")]
 mod push;
@@ -64,6 +66,8 @@ pub(crate) use self::near::did_you_mean;
 pub use self::network::Network;
 #[cfg(feature = "local")]
 pub use self::pattern::{NamePattern, PathPattern, Segment};
+#[cfg(feature = "pipe")]
+pub use self::pipe::{Pipe, Protocol, Sending, pipe_every, place_to_put};
 pub use self::plan::{
     Auth, DEFAULT_LABEL, Every, Found, Http, Kind, Limits, ManyServers, Member, Merge, OnConflict,
     OnMalformed, Outlet, Plan, Proxy, Redirects, Route, Server, Source,

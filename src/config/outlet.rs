@@ -103,7 +103,11 @@ fn proxy(
 }
 
 /// `compress`: `auto` or `never`.
-fn compress(at: &At<'_>, text: Option<&Text>, context: &Context<'_>) -> Result<bool, Fault> {
+pub(super) fn compress(
+    at: &At<'_>,
+    text: Option<&Text>,
+    context: &Context<'_>,
+) -> Result<bool, Fault> {
     let read = |text: &str| match text {
         "auto" => Ok(true),
         "never" => Ok(false),
@@ -138,7 +142,7 @@ fn one_of(
 }
 
 /// `none`, or a label's name.
-fn label_or_none(text: &str) -> Result<Option<Box<str>>, BadValue> {
+pub(super) fn label_or_none(text: &str) -> Result<Option<Box<str>>, BadValue> {
     if text == "none" {
         return Ok(None);
     }
@@ -146,7 +150,7 @@ fn label_or_none(text: &str) -> Result<Option<Box<str>>, BadValue> {
 }
 
 /// Names to numbers; `all` is every source that is not named beside it.
-fn members(
+pub(super) fn members(
     at: &At<'_>,
     names: &OneOrMany<Text>,
     sources: &[Source],

@@ -33,11 +33,14 @@ pub const DEFAULT_LABEL: &str = "exporter_name";
 /// A whole configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// At least one.
+    /// At least one, unless there are pipes.
     pub servers: Vec<Server>,
     /// In the file's order, then those of `sources_dir`; [`Member::Source`] counts from 0 here.
     pub sources: Vec<Source>,
-    /// The names of all labels that some route puts on fanin's own metrics, each once.
+    /// In the file's order.
+    #[cfg(feature = "pipe")]
+    pub pipes: Vec<super::Pipe>,
+    /// The names of all labels that some route or pipe puts on fanin's own metrics, each once.
     pub own_labels: Vec<Box<str>>,
     /// What the program may use.
     pub limits: Limits,
@@ -46,6 +49,9 @@ pub struct Plan {
     /// Files with secrets that everybody on this machine can read.
     pub exposed: Vec<Box<str>>,
 }
+
+/// What else a source may be in.
+const OR_PIPE: &str = if cfg!(feature = "pipe") { " and in no pipe" } else { "" };
 
 /// Addresses and what is answered there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +72,25 @@ pub struct Server {
     pub routes: Vec<Route>,
     /// Whether `/` and, unless a route has that path, `/metrics` tell about fanin itself.
     pub status: bool,
+}
+
+#[cfg(feature = "pipe")]
+impl Server {
+    /// One that nobody can reach.
+    #[must_use]
+    pub(crate) const fn nowhere() -> Self {
+        Self {
+            listen: Vec::new(),
+            allow: None,
+            auth: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(feature = "tls")]
+            headers: None,
+            routes: Vec::new(),
+            status: false,
+        }
+    }
 }
 
 /// Who may log in at a server.
@@ -150,6 +175,8 @@ pub struct Merge {
     pub forward: Vec<Member>,
     /// Whether the page may leave packed.
     pub compress: bool,
+    /// Put on each sample behind its source's own labels: those of a pipe.
+    pub labels: Vec<(Box<str>, Box<str>)>,
 }
 
 /// What a merge takes from.
@@ -426,6 +453,8 @@ impl Plan {
         Self {
             servers: vec![server],
             sources,
+            #[cfg(feature = "pipe")]
+            pipes: Vec::new(),
             own_labels,
             limits,
             passed_over: Vec::new(),
@@ -449,12 +478,17 @@ impl Plan {
         of_servers.chain(of_sources)
     }
 
-    /// The sources that no route reaches: forgotten in a `merge`, most likely.
+    /// The sources that no route and no pipe reaches: forgotten in a `merge`, most likely.
     pub fn unused(&self) -> impl Iterator<Item = &Source> {
         let reached = |number: usize| {
+            let member = Member::Source(number);
             let routes = self.servers.iter().flat_map(|server| &server.routes);
             let mut outlets = routes.flat_map(|route| &route.outlets);
-            outlets.any(|outlet| outlet.members().contains(&Member::Source(number)))
+            #[cfg(feature = "pipe")]
+            if self.pipes.iter().any(|pipe| pipe.merge.members.contains(&member)) {
+                return true;
+            }
+            outlets.any(|outlet| outlet.members().contains(&member))
         };
         let all = self.sources.iter().enumerate();
         all.filter(move |(number, _)| !reached(*number)).map(|(_, source)| source)
@@ -462,8 +496,9 @@ impl Plan {
 
     /// What is no fault, but most likely not meant: a line each.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
-        let unused =
-            self.unused().map(|source| format!("source \"{}\" is in no route", source.name));
+        let unused = self
+            .unused()
+            .map(|source| format!("source \"{}\" is in no route{OR_PIPE}", source.name));
         let passed_over = self.passed_over.iter().map(|file| {
             format!("{file} is passed over: its name ends neither in .yaml nor in .yml")
         });
@@ -523,6 +558,7 @@ impl Merge {
             strict: false,
             forward: Vec::new(),
             compress: true,
+            labels: Vec::new(),
         }
     }
 }

@@ -209,8 +209,8 @@ fn path(at: &At<'_>, file: &FileKeys, context: &Context<'_>) -> Result<PathPatte
 /// A name and its value, both checked.
 pub(super) type Pair<T> = (Box<str>, T);
 
-/// `sources.NAME.labels`.
-fn labels(
+/// `sources.NAME.labels`, or a pipe's.
+pub(super) fn labels(
     at: &At<'_>,
     named: Option<&Named<Text>>,
     context: &Context<'_>,
@@ -290,7 +290,11 @@ fn redirects(text: &str) -> Result<Redirects, BadValue> {
 }
 
 /// `sources.NAME.http.url`; a relative socket path starts at the file's folder.
-fn url(at: &At<'_>, text: Option<&Text>, context: &Context<'_>) -> Result<Box<str>, Fault> {
+pub(super) fn url(
+    at: &At<'_>,
+    text: Option<&Text>,
+    context: &Context<'_>,
+) -> Result<Box<str>, Fault> {
     let text = text.ok_or_else(|| Fault::rule(at, "a url is missing"))?;
     let text = context.text(at, text)?;
     let text = match text.strip_prefix("unix://") {
@@ -360,7 +364,7 @@ fn field_value(at: &At<'_>, value: &str) -> Result<Secret, Fault> {
 }
 
 /// `sources.NAME.http.auth`: exactly one way to log in.
-fn login(at: &At<'_>, file: &AuthFile, context: &Context<'_>) -> Result<Secret, Fault> {
+pub(super) fn login(at: &At<'_>, file: &AuthFile, context: &Context<'_>) -> Result<Secret, Fault> {
     let AuthFile { bearer_token, bearer_token_file, basic } = file;
     match (bearer_token.is_some() || bearer_token_file.is_some(), basic) {
         (true, Some(_)) => Err(Fault::rule(at, "a bearer token and basic exclude each other")),
@@ -372,6 +376,18 @@ fn login(at: &At<'_>, file: &AuthFile, context: &Context<'_>) -> Result<Secret, 
             Ok(Secret::bearer(&token))
         }
     }
+}
+
+/// The value of `Authorization` for the token in a file.
+#[cfg(feature = "pipe")]
+pub(super) fn bearer_file(
+    at: &At<'_>,
+    text: &Text,
+    context: &Context<'_>,
+) -> Result<Secret, Fault> {
+    let token = secret_file(at, text, context)?;
+    is_token(at, &token)?;
+    Ok(Secret::bearer(&token))
 }
 
 /// Refuses what no `Authorization` can carry as a token.
@@ -445,7 +461,7 @@ pub(super) fn secret_file(
 pub(super) const OTHERS_READ: u32 = 0o004;
 
 /// A small file's text, and its mode; that of a device or a FIFO counts for nothing.
-fn read_secret(path: &Path) -> Result<(String, u32), BadValue> {
+pub(super) fn read_secret(path: &Path) -> Result<(String, u32), BadValue> {
     let unreadable = |error| BadValue::new(format!("cannot be read: {error}"));
     let limit = u64::try_from(limits::SECRET).unwrap_or(u64::MAX);
     let file = fs::File::open(path).map_err(unreadable)?;

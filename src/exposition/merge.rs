@@ -99,6 +99,14 @@ impl Merged {
         self.parts.iter().map(|part| part.page.text().len()).sum()
     }
 
+    /// Samples that it writes.
+    #[cfg(feature = "pipe")]
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        let all = self.parts.iter().map(|part| part.page.samples());
+        all.fold(0, usize::saturating_add).saturating_sub(self.dropped.len())
+    }
+
     /// What did not fit together.
     #[must_use]
     pub const fn conflicts(&self) -> Conflicts {

@@ -24,6 +24,8 @@ pub enum Method {
     Head,
     /// What the body asks for.
     Post,
+    /// The body takes the place of what is there.
+    Put,
 }
 
 /// Which redirects are followed.
@@ -41,7 +43,7 @@ pub enum Redirects {
 /// A request to be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Outgoing<'a> {
-    /// GET, HEAD or POST.
+    /// One of these.
     pub method: Method,
     /// Where to.
     pub target: &'a Target,
@@ -59,7 +61,7 @@ pub struct Outgoing<'a> {
     pub timeout: Option<Duration>,
     /// Which redirects are followed.
     pub redirects: Redirects,
-    /// The body of a POST, JSON always.
+    /// The body of a question, JSON always; a body that is sent in chunks has its own fields.
     pub body: &'a [u8],
     /// Which addresses may be connected to.
     pub reach: Reach<'a>,
@@ -134,6 +136,7 @@ impl<'a> Outgoing<'a> {
             Method::Get => "GET",
             Method::Head => "HEAD",
             Method::Post => "POST",
+            Method::Put => "PUT",
         };
         write!(out, "{method} {}", self.target.request())?;
         match (self.query, self.target.query()) {
@@ -155,7 +158,7 @@ impl<'a> Outgoing<'a> {
         for (name, value) in self.fields {
             write!(out, "{name}: {value}\r\n")?;
         }
-        if self.method == Method::Post {
+        if !self.body.is_empty() {
             write!(
                 out,
                 "Content-Type: application/json\r\nContent-Length: {}\r\n",

@@ -16,7 +16,11 @@ use smol::Timer;
 use crate::http::alarm::later;
 use crate::http::client::{Method, Outgoing, Reach, RedirectError};
 use crate::http::fault::Fault;
+#[cfg(feature = "pipe")]
+use crate::http::outgoing::Produce;
 use crate::http::resolve::{ResolveError, Resolver};
+#[cfg(feature = "pipe")]
+use crate::http::response::Sent;
 use crate::http::response::{HeadBuffer, Link, Response};
 use crate::http::socket::Socket;
 use crate::http::url::{Authority, Endpoint, Target};
@@ -161,6 +165,32 @@ impl Client {
             }
         }
         Err(FetchError::Redirect(RedirectError::TooMany))
+    }
+
+    /// Sends the request with `body` behind its head, in chunks, and reads the answer's head; tells
+    /// how many bytes the body had. It is sent once: where a kept connection turns out to be stale, that
+    /// is an error like any other. Redirects are not followed. Drop it at the deadline.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::fetch`].
+    #[cfg(feature = "pipe")]
+    pub async fn send(
+        &self,
+        request: &Outgoing<'_>,
+        body: &mut impl Produce,
+    ) -> Result<(Response, usize), FetchError> {
+        let place = Place { shared: self.0.clone(), way: Way::of(request) };
+        let mut link = place.link(match self.0.take(&place.way, request.reach) {
+            Some(socket) => socket,
+            None => self.0.open(&place.way, request.reach).await?,
+        });
+        let Sent { end, bytes, whole } = link.send(request, body).await?;
+        let (mut response, _) = Response::new(request, link, end)?;
+        if !whole {
+            response.spoil();
+        }
+        Ok((response, bytes))
     }
 
     /// Closes idle connections when their time is over, for ever. Without this they close when a

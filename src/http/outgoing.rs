@@ -397,7 +397,7 @@ impl<'a> Sender<'a> {
 }
 
 /// Copies `bytes` to `at` and returns where they end.
-fn put(buf: &mut [u8], at: usize, bytes: &[u8]) -> Result<usize, Cut> {
+pub(crate) fn put(buf: &mut [u8], at: usize, bytes: &[u8]) -> Result<usize, Cut> {
     let end = at.saturating_add(bytes.len());
     buf.get_mut(at..end).ok_or(Cut)?.copy_from_slice(bytes);
     Ok(end)

@@ -9,14 +9,20 @@ use smol::future::poll_once;
 use smol::io::{AsyncRead as _, AsyncWriteExt as _};
 
 use crate::http::body::Body;
+#[cfg(feature = "pipe")]
+use crate::http::chunked;
 use crate::http::client::{self, Method, Outgoing};
 use crate::http::fault::Fault;
 use crate::http::fetch::{FetchError, Place};
 use crate::http::fields::{Fields, Framing};
 use crate::http::head::ReplyHead;
+#[cfg(feature = "pipe")]
+use crate::http::outgoing::{Broken, Cut, Produce, put};
 use crate::http::scan::Scan;
 use crate::http::socket::Socket;
 use crate::http::url::Target;
+#[cfg(feature = "pipe")]
+use crate::limits::REPLY_ROOM;
 
 /// The answer to a fetch. Its bytes go from the socket straight into the caller's buffer; only what
 /// arrived together with the head passes through the head's own buffer.
@@ -159,6 +165,12 @@ impl Response {
         Ok(progress.made)
     }
 
+    /// The connection carries nothing more.
+    #[cfg(feature = "pipe")]
+    pub(crate) fn spoil(&mut self) {
+        self.keep = false;
+    }
+
     /// Passes over a body that has already arrived, so that its connection can be kept.
     pub(crate) fn skip_arrived(&mut self) {
         let mut scratch = [0; 256];
@@ -194,6 +206,52 @@ impl Link {
         self.socket.write_all(bytes).await.map_err(FetchError::Io)?;
         self.socket.write_all(request.body).await.map_err(FetchError::Io)?;
         self.socket.flush().await.map_err(FetchError::Io)?;
+        self.answer().await
+    }
+
+    /// Sends a request with a body and reads up to the end of the answer's head. Who refuses a body
+    /// may say so and close before all of it has left: then that is the answer.
+    #[cfg(feature = "pipe")]
+    pub(crate) async fn send<B: Produce>(
+        &mut self,
+        request: &Outgoing<'_>,
+        body: &mut B,
+    ) -> Result<Sent, FetchError> {
+        let mut bytes = 0;
+        let sent = self.send_all(request, body, &mut bytes).await;
+        match sent {
+            Ok(()) => Ok(Sent { end: self.answer().await?, bytes, whole: true }),
+            Err(FetchError::Io(fault)) => match self.answer().await {
+                Ok(end) => Ok(Sent { end, bytes, whole: false }),
+                Err(_) => Err(FetchError::Io(fault)),
+            },
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Sends the head and, in chunks made behind it in the same buffer, the body.
+    #[cfg(feature = "pipe")]
+    async fn send_all<B: Produce>(
+        &mut self,
+        request: &Outgoing<'_>,
+        body: &mut B,
+        bytes: &mut usize,
+    ) -> Result<(), FetchError> {
+        let mut at = request.write(&mut self.buffer.bytes).ok_or(FetchError::Request)?;
+        loop {
+            let (end, made) = chunk(&mut self.buffer.bytes, at, body).await?;
+            let piece = self.buffer.bytes.get(..end).unwrap_or_default();
+            self.socket.write_all(piece).await.map_err(FetchError::Io)?;
+            if made == Some(0) {
+                return self.socket.flush().await.map_err(FetchError::Io);
+            }
+            *bytes = bytes.saturating_add(made.unwrap_or(0));
+            at = 0;
+        }
+    }
+
+    /// Reads up to the end of the answer's head, interim ones passed over.
+    async fn answer(&mut self) -> Result<usize, FetchError> {
         let mut interim = 0usize;
         loop {
             let end = self.read_head().await?;
@@ -232,6 +290,42 @@ impl Link {
     pub(crate) fn is_silent(&self) -> bool {
         self.buffer.end == 0
     }
+}
+
+/// What a request with a body has come to.
+#[cfg(feature = "pipe")]
+pub(crate) struct Sent {
+    /// Where the answer's head ends.
+    pub(crate) end: usize,
+    /// Bytes of the body that have left.
+    pub(crate) bytes: usize,
+    /// Whether these are all.
+    pub(crate) whole: bool,
+}
+
+/// Makes the next chunk of `body` behind the `at` bytes that lie in `buf`; tells where it ends and
+/// how many bytes of the body are in it: 0 at the end, `None` where there is no room for any yet.
+#[cfg(feature = "pipe")]
+async fn chunk<B: Produce>(
+    buf: &mut [u8],
+    at: usize,
+    body: &mut B,
+) -> Result<(usize, Option<usize>), FetchError> {
+    let start = at.saturating_add(chunked::FRONT);
+    let most = buf.len().saturating_sub(chunked::BACK).min(start.saturating_add(chunked::LARGEST));
+    let room = match buf.get_mut(start..most) {
+        Some(room) if room.len() >= REPLY_ROOM => room,
+        _ => return Ok((at, None)),
+    };
+    let made = body.fill(room).await.map_err(|Broken| FetchError::Closed)?;
+    let end = start.saturating_add(made);
+    if made == 0 {
+        return Ok((put(buf, at, chunked::LAST).map_err(|Cut| FetchError::Request)?, Some(0)));
+    }
+    let line = chunked::size_line(made).ok_or(FetchError::Request)?;
+    put(buf, at, &line).map_err(|Cut| FetchError::Request)?;
+    let end = put(buf, end, b"\r\n").map_err(|Cut| FetchError::Request)?;
+    Ok((end, Some(made)))
 }
 
 /// The buffer for requests and heads, lent by the client.

@@ -11,7 +11,7 @@ use smol::future::yield_now;
 use super::{Refusal, Server, admitted};
 use crate::config;
 use crate::exposition::{Labels, Merge, Merged, Names, OnConflict, Page, Part, Watch};
-use crate::limits::{MERGE_BLOCKS, REPLY_MARGIN};
+use crate::limits::{FIRST_BLOCKS, MERGE_BLOCKS, REPLY_MARGIN};
 use crate::memory::{Admission, Budget, Full, Want};
 use crate::source::flight::{Flight, Flights};
 use crate::source::{Engine, Params, ScrapeError, Source, own_page};
@@ -23,6 +23,11 @@ pub struct MergeOutlet {
     on_conflict: OnConflict,
     strict: bool,
     compress: bool,
+    /// Put on behind the sources' own.
+    #[cfg(feature = "push")]
+    labels: Vec<(Box<str>, Box<str>)>,
+    /// Whether it asks for little memory where it does not know how much it takes.
+    modest: bool,
     /// Blocks that the tables of the last merge took.
     tables: Cell<usize>,
     flights: Flights<Request, Outcome>,
@@ -79,7 +84,8 @@ impl MergeOutlet {
     pub fn new(plan: &config::Merge, own_labels: &[Box<str>], sources: &[Rc<Source>]) -> Self {
         let named = |name: &str, labels: &[(&str, &str)]| {
             let own = plan.label.iter().map(|label| (&**label, name));
-            Rc::new(Labels::new(own.chain(labels.iter().copied())))
+            let of_all = plan.labels.iter().map(|(name, value)| (&**name, &**value));
+            Rc::new(Labels::new(own.chain(labels.iter().copied()).chain(of_all)))
         };
         let member = |one: &config::Member| match *one {
             config::Member::Own => {
@@ -111,9 +117,20 @@ impl MergeOutlet {
             on_conflict: plan.on_conflict,
             strict: plan.strict,
             compress: plan.compress,
+            #[cfg(feature = "push")]
+            labels: plan.labels.clone(),
+            modest: false,
             tables: Cell::new(MERGE_BLOCKS),
             flights: Flights::default(),
         }
+    }
+
+    /// The same for one who asks on a timer, and whom no first scrape of others is to wait for: a
+    /// guess would be the most that there may be, one at a time.
+    #[cfg(feature = "pipe")]
+    #[must_use]
+    pub fn modest(self) -> Self {
+        Self { modest: true, ..self }
     }
 
     /// Whether its page may leave packed.
@@ -223,8 +240,11 @@ impl MergeOutlet {
         engine: &Rc<Engine>,
         (params, deadline): (&Params, Instant),
     ) -> Result<(Admission, Gathered), Refusal> {
-        let expected: Vec<_> =
-            self.given(params).map(|(source, params)| source.expects(&params)).collect();
+        let expect = |(source, params): (&Rc<Source>, Params)| match source.expects(&params) {
+            (_, true) if self.modest => (FIRST_BLOCKS, false),
+            expected => expected,
+        };
+        let expected: Vec<_> = self.given(params).map(expect).collect();
         let blocks = expected.iter().map(|(blocks, _)| *blocks);
         let want = Want {
             blocks: blocks.fold(self.tables.get(), usize::saturating_add),
@@ -292,7 +312,7 @@ impl MergeOutlet {
             merge.add(Part::new(page, Rc::clone(&member.labels)))?;
             #[cfg(feature = "push")]
             if let From::Source(source) = &member.from {
-                super::pushed::add(&mut merge, source, member.name_label())?;
+                super::pushed::add(&mut merge, source, (member.name_label(), &self.labels))?;
             }
             yield_now().await;
         }

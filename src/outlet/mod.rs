@@ -163,6 +163,28 @@ impl Server {
         }
     }
 
+    /// One that listens nowhere: it tells `self` in pipes of these sources.
+    #[cfg(feature = "pipe")]
+    #[must_use]
+    pub fn of_pipes(
+        sources: Vec<Rc<Source>>,
+        access: Access,
+        connections: Rc<ConnectionTable>,
+    ) -> Self {
+        Self {
+            name: "".into(),
+            allow: None,
+            access,
+            #[cfg(feature = "tls")]
+            headers: None,
+            routes: Vec::new(),
+            status: false,
+            sources,
+            connections,
+            scrape_timeout: Duration::ZERO,
+        }
+    }
+
     /// Whether this peer may come. Those on Unix sockets may: the socket's mode decides.
     #[must_use]
     pub fn admits(&self, peer: Peer) -> bool {

@@ -13,8 +13,11 @@ use crate::memory::{Budget, Full, Want};
 use crate::source::push::{Group, Pushed};
 use crate::source::{Engine, Source};
 
+/// Labels that are put on behind a source's own.
+type More<'a> = &'a [(Box<str>, Box<str>)];
+
 /// Adds what was pushed to `source`, if it is a source for that. `name` is the label that tells the
-/// source.
+/// source, `more` are put on behind the source's own.
 ///
 /// # Errors
 ///
@@ -22,10 +25,10 @@ use crate::source::{Engine, Source};
 pub(super) fn add(
     merge: &mut Merge,
     source: &Source,
-    name: Option<(&str, &str)>,
+    (name, more): (Option<(&str, &str)>, More<'_>),
 ) -> Result<(), Full> {
     for Pushed { page, group, watched } in source.pushed() {
-        let labels = Rc::new(labels(source, &group, name));
+        let labels = Rc::new(labels(source, &group, (name, more)));
         merge.add(Part { page, labels, watched })?;
     }
     Ok(())
@@ -59,20 +62,25 @@ async fn join(
 ) -> Result<Merged, Full> {
     let mut merge = Merge::new(OnConflict::default(), names, budget)?;
     merge.add(Part::new(times, Rc::default()))?;
-    add(&mut merge, source, None)?;
+    add(&mut merge, source, (None, &[]))?;
     while merge.advance()? {
         yield_now().await;
     }
     Ok(merge.finish())
 }
 
-/// The labels of one group's samples: the source's own, but for those that the group has too, then
-/// the group's.
-fn labels(source: &Source, group: &Group, name: Option<(&str, &str)>) -> Labels {
+/// The labels of one group's samples: the source's own and `more`, but for those that the group has
+/// too, then the group's.
+fn labels(
+    source: &Source,
+    group: &Group,
+    (name, more): (Option<(&str, &str)>, More<'_>),
+) -> Labels {
     let is_name = |label: &str| name.is_some_and(|(name, _)| name == label);
     let of_group = || group.labels().filter(|(label, _)| !is_name(label));
     let has = |label: &str| of_group().any(|(of_group, _)| of_group == label);
-    let own = source.labels().filter(|(label, _)| !has(label));
+    let more = more.iter().map(|(name, value)| (&**name, &**value));
+    let own = source.labels().chain(more).filter(|(label, _)| !has(label));
     let labels = Labels::new(name.into_iter().chain(own).chain(of_group()));
     // What an application says of itself may stay beside its name; a group takes the place.
     if group.as_app().is_some() { labels } else { labels.forcing(of_group().count()) }

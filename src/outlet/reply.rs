@@ -290,6 +290,12 @@ impl Refusal {
         }
     }
 
+    /// What it says, in one line.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// 405: only these methods are allowed here.
     #[must_use]
     pub fn method(allow: &'static str) -> Self {

@@ -150,6 +150,8 @@ pub struct Metrics {
     conflicts: [Cell<u64>; 3],
     reloaded: Cell<bool>,
     reloaded_at: Cell<Instant>,
+    #[cfg(feature = "pipe")]
+    pipes: RefCell<Vec<Rc<super::pipe::PipeStats>>>,
 }
 
 /// Requests to one route that were answered with one status.
@@ -205,11 +207,13 @@ impl Default for Metrics {
             conflicts: Default::default(),
             reloaded: Cell::new(true),
             reloaded_at: Cell::new(now),
+            #[cfg(feature = "pipe")]
+            pipes: RefCell::default(),
         }
     }
 }
 
-fn add(cell: &Cell<u64>, n: u64) {
+pub(super) fn add(cell: &Cell<u64>, n: u64) {
     cell.set(cell.get().wrapping_add(n));
 }
 
@@ -260,6 +264,19 @@ impl Metrics {
         }
     }
 
+    /// These are the pipes there are now.
+    #[cfg(feature = "pipe")]
+    pub fn set_pipes(&self, pipes: Vec<Rc<super::pipe::PipeStats>>) {
+        self.pipes.replace(pipes);
+    }
+
+    /// The pipes there are, in the configuration's order.
+    #[cfg(feature = "pipe")]
+    #[must_use]
+    pub fn pipes(&self) -> Vec<Rc<super::pipe::PipeStats>> {
+        self.pipes.borrow().clone()
+    }
+
     /// Time since the program started.
     #[must_use]
     pub fn uptime(&self) -> Duration {
@@ -293,6 +310,8 @@ impl Metrics {
         self.render_sources(now.sources, &mut page)?;
         #[cfg(feature = "push")]
         super::push::render(now.sources, &mut page)?;
+        #[cfg(feature = "pipe")]
+        super::pipe::render(&self.pipes.borrow(), &mut page)?;
         self.render_requests(now, &mut page)?;
         let told = ("fanin_login_failures_total", "Logins at this server that were refused.");
         self.logins_failed.render(now.server, told, &mut page)?;

@@ -4,6 +4,8 @@ pub(crate) mod cut;
 mod history;
 pub mod log;
 pub mod metrics;
+#[cfg(feature = "pipe")]
+pub mod pipe;
 mod process;
 #[cfg(feature = "push")]
 pub mod push;

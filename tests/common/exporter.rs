@@ -212,6 +212,28 @@ impl Conversation {
         Some(head)
     }
 
+    /// Reads a request and its body, which must be chunked; `None` when the other end has closed.
+    pub fn request_with_body(&mut self) -> Option<(String, Vec<u8>)> {
+        let head = self.request()?;
+        assert_eq!(field(&head, "transfer-encoding").as_deref(), Some("chunked"), "{head}");
+        let mut body = Vec::new();
+        loop {
+            let mut line = String::new();
+            if self.wire.read_line(&mut line).unwrap_or(0) == 0 {
+                return None;
+            }
+            let size = usize::from_str_radix(line.trim_end(), 16).unwrap();
+            let mut chunk = vec![0; size + 2];
+            self.wire.read_exact(&mut chunk).ok()?;
+            assert!(chunk.ends_with(b"\r\n"), "a chunk of {size} bytes");
+            if size == 0 {
+                return Some((head, body));
+            }
+            chunk.truncate(size);
+            body.append(&mut chunk);
+        }
+    }
+
     /// Sends bytes; `false` when the other end is gone.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.wire.get_mut().write_all(bytes).is_ok()

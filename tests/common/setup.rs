@@ -25,6 +25,7 @@ pub struct Setup {
     limits: Vec<String>,
     server_keys: String,
     top_keys: String,
+    pipes: String,
     descriptors: Option<u32>,
     arguments: Vec<String>,
     doors: usize,
@@ -41,6 +42,7 @@ impl Setup {
             limits: Vec::new(),
             server_keys: String::new(),
             top_keys: String::new(),
+            pipes: String::new(),
             descriptors: None,
             arguments: Vec::new(),
             doors: 0,
@@ -142,6 +144,13 @@ impl Setup {
         self
     }
 
+    /// A pipe, such as `from: node, to: "http://…", every: 1s`.
+    #[must_use]
+    pub fn pipe(mut self, keys: &str) -> Self {
+        self.pipes.push_str(&format!("  - {{{keys}}}\n"));
+        self
+    }
+
     /// The most file descriptors that the program may have open.
     #[must_use]
     pub fn descriptors(mut self, most: u32) -> Self {
@@ -175,6 +184,9 @@ impl Setup {
         }
         if !self.limits.is_empty() {
             text.push_str(&format!("limits: {{{}}}\n", self.limits.join(", ")));
+        }
+        if !self.pipes.is_empty() {
+            text.push_str(&format!("pipes:\n{}", self.pipes));
         }
         text.push_str(&self.top_keys);
         text

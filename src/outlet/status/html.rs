@@ -51,6 +51,8 @@ async fn document(view: &View<'_>, out: &mut TextWriter) -> fmt::Result {
         }
         out.write_str("</tbody></table>\n")?;
     }
+    #[cfg(feature = "pipe")]
+    pipes(view, out).await?;
     routes(view, out)?;
     writeln!(
         out,
@@ -140,6 +142,43 @@ fn links(view: &View<'_>, seen: &Seen<'_>, out: &mut TextWriter) -> fmt::Result 
         writeln!(out, "<a href=\"{0}\">{0}</a>", Html(link))?;
     }
     Ok(())
+}
+
+/// Where pages go on their own.
+#[cfg(feature = "pipe")]
+async fn pipes(view: &View<'_>, out: &mut TextWriter) -> fmt::Result {
+    if view.pipes.is_empty() {
+        return Ok(());
+    }
+    out.write_str("<h2>Pipes</h2>\n<table class=sources><thead><tr><th>State<th>Pipe<th>Took")?;
+    out.write_str("<th>Samples<th>Size<th>Taken</thead><tbody>\n")?;
+    for pipe in &view.pipes {
+        let (state, last) = (State::of_pipe(pipe), pipe.last());
+        write!(out, "<tr class={0}><td>{0}", state.word())?;
+        if let Some((reason, _)) = last.and_then(|last| last.failure) {
+            write!(out, "<small>{reason}</small>")?;
+        }
+        write!(out, "<th scope=row>{}", Html(pipe.name()))?;
+        if let Some(text) = pipe.last_failure().filter(|_| state == State::Down) {
+            write!(out, "<p>{}</p>", Html(text))?;
+        }
+        out.write_str("<td>")?;
+        if let Some(last) = last {
+            write!(out, "{}", Took(Attempt::new(last.took, false).micros()))?;
+        }
+        match pipe.last_success() {
+            Some(taken) => writeln!(
+                out,
+                "<td>{}<td>{}<td>{} ago",
+                Grouped(taken.samples),
+                Size(taken.bytes),
+                Age(taken.at.elapsed())
+            )?,
+            None => out.write_str("<td><td><td>not yet\n")?,
+        }
+        yield_now().await;
+    }
+    out.write_str("</tbody></table>\n")
 }
 
 fn routes(view: &View<'_>, out: &mut TextWriter) -> fmt::Result {

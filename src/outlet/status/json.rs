@@ -57,6 +57,19 @@ struct ToldSource<'a> {
     last_success_age_seconds: Option<f64>,
 }
 
+#[cfg(feature = "pipe")]
+#[derive(Serialize)]
+struct ToldPipe<'a> {
+    name: &'a str,
+    state: &'a str,
+    reason: Option<&'a str>,
+    error: Option<&'a str>,
+    duration_seconds: Option<f64>,
+    samples: Option<usize>,
+    bytes: Option<usize>,
+    last_success_age_seconds: Option<f64>,
+}
+
 #[derive(Serialize)]
 struct ToldAttempt {
     duration_seconds: f64,
@@ -114,7 +127,33 @@ impl Json {
             self.source(view, seen)?;
             yield_now().await;
         }
+        #[cfg(feature = "pipe")]
+        self.pipes(view).await?;
         self.out.write_str("]}\n")
+    }
+
+    /// Ends the list of sources, and begins that of pipes.
+    #[cfg(feature = "pipe")]
+    async fn pipes(&mut self, view: &View<'_>) -> fmt::Result {
+        self.out.write_str("],\"pipes\":[\n")?;
+        for (number, pipe) in view.pipes.iter().enumerate() {
+            self.separate(number)?;
+            let (last, taken) = (pipe.last(), pipe.last_success());
+            let failure = last.and_then(|last| last.failure);
+            let error = failure.and_then(|_| pipe.last_failure());
+            self.whole(&ToldPipe {
+                name: pipe.name(),
+                state: State::of_pipe(pipe).word(),
+                reason: failure.map(|(reason, _)| reason),
+                error: error.as_deref(),
+                duration_seconds: last.map(|last| seconds(last.took)),
+                samples: taken.map(|taken| taken.samples),
+                bytes: taken.map(|taken| taken.bytes),
+                last_success_age_seconds: taken.map(|taken| seconds(taken.at.elapsed())),
+            })?;
+            yield_now().await;
+        }
+        Ok(())
     }
 
     fn source(&mut self, view: &View<'_>, seen: &Seen<'_>) -> fmt::Result {

@@ -29,6 +29,8 @@ use crate::memory::Counters;
 use crate::source::{Engine, Source};
 use crate::telemetry::cut::cut;
 use crate::telemetry::metrics::Scrape;
+#[cfg(feature = "pipe")]
+use crate::telemetry::pipe::PipeStats;
 
 /// Nothing is loaded, nothing runs.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
@@ -62,6 +64,9 @@ struct View<'a> {
     blocks: Counters,
     /// Failing ones first, then those not asked yet, then the others; by name among their like.
     sources: Vec<Seen<'a>>,
+    /// In the configuration's order.
+    #[cfg(feature = "pipe")]
+    pipes: Vec<Rc<PipeStats>>,
 }
 
 /// One source at that moment.
@@ -91,6 +96,16 @@ impl State {
         }
     }
 
+    /// The same for a pipe.
+    #[cfg(feature = "pipe")]
+    fn of_pipe(pipe: &PipeStats) -> Self {
+        match pipe.last() {
+            None => Self::New,
+            Some(last) if last.failure.is_some() => Self::Down,
+            Some(_) => Self::Up,
+        }
+    }
+
     const fn word(self) -> &'static str {
         match self {
             Self::Down => "down",
@@ -109,7 +124,14 @@ impl<'a> View<'a> {
         let mut sources: Vec<_> = server.sources.iter().map(seen).collect();
         sources.sort_by_key(|seen| (seen.state, seen.source.name()));
         let (uptime, blocks) = (engine.metrics.uptime(), engine.pool.counters());
-        Self { server, uptime, blocks, sources }
+        Self {
+            server,
+            uptime,
+            blocks,
+            sources,
+            #[cfg(feature = "pipe")]
+            pipes: engine.metrics.pipes(),
+        }
     }
 
     fn count(&self, state: State) -> usize {
