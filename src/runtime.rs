@@ -630,9 +630,9 @@ impl Service for Entry {
     type Body = Body;
     type Buffer = Buffer;
 
-    async fn answer(&self, request: &Request<'_>, _body: &mut RequestBody<'_>) -> Reply<Body> {
+    async fn answer(&self, request: &Request<'_>, body: &mut RequestBody<'_>) -> Reply<Body> {
         let server = Rc::clone(&self.server.borrow());
-        let mut reply = server.answer(&self.runtime.engine, &self.runtime, request).await;
+        let mut reply = server.answer(&self.runtime.engine, &self.runtime, request, body).await;
         reply.close |= self.closing.get();
         reply
     }

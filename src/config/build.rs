@@ -232,6 +232,10 @@ fn servers(file: &File, sources: &[Source], context: &Context<'_>) -> Result<Vec
         let allow = networks(&at.index(index), file, context)?;
         let auth = access::auth(&at.index(index), file, context)?;
         let routes = routes(&at.index(index), file, sources, context)?;
+        #[cfg(feature = "push")]
+        let tells = !super::push::only_receives(&routes);
+        #[cfg(not(feature = "push"))]
+        let tells = true;
         let server = at.index(index);
         #[cfg(feature = "tls")]
         let tls = file.tls.as_ref();
@@ -256,7 +260,7 @@ fn servers(file: &File, sources: &[Source], context: &Context<'_>) -> Result<Vec
             #[cfg(feature = "tls")]
             headers: web.headers,
             routes,
-            status: status.unwrap_or(true),
+            status: status.unwrap_or(tells),
         });
     }
     Ok(servers)

@@ -133,8 +133,12 @@ keys! {
         proxy: ProxyFile,
         #[cfg(feature = "klipper")]
         probe: ProbeKeys,
+        #[cfg(feature = "push")]
+        receive: Text,
+        #[cfg(feature = "push")]
+        relay: Text,
     }
-    later: ["receive", "relay", "apps", "sd", "status"]
+    later: ["apps", "sd", "status"]
 }
 
 keys! {

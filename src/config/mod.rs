@@ -84,6 +84,8 @@ pub use self::secret::Secret;
 pub use self::targets::Targets;
 #[cfg(feature = "tls")]
 pub use self::tls::{ClientTls, ServerTls, TlsVersions};
+#[cfg(feature = "push")]
+pub(crate) use self::value::duration;
 pub use self::value::{BadValue, label_name, source_name};
 
 use crate::limits;

@@ -16,6 +16,23 @@ pub(super) fn outlets(
     sources: &[Source],
     context: &Context<'_>,
 ) -> Result<Vec<Outlet>, Fault> {
+    #[cfg(feature = "push")]
+    let pushed = super::push::outlets(at, file, sources, context)?;
+    #[cfg(not(feature = "push"))]
+    let pushed = Vec::new();
+    let mut outlets = page_outlets(at, file, sources, context, pushed.is_empty())?;
+    outlets.extend(pushed);
+    Ok(outlets)
+}
+
+/// What it answers at the path itself; `needed` tells that there must be something.
+fn page_outlets(
+    at: &At<'_>,
+    file: &RouteFile,
+    sources: &[Source],
+    context: &Context<'_>,
+    needed: bool,
+) -> Result<Vec<Outlet>, Fault> {
     #[cfg(feature = "klipper")]
     if let Some(keys) = &file.probe {
         if file.merge.is_some() || file.proxy.is_some() {
@@ -30,6 +47,7 @@ pub(super) fn outlets(
         (Some(_), Some(_)) => {
             return Err(Fault::rule(at, "merge and proxy answer the same requests: choose one"));
         }
+        (None, None) if !needed => return Ok(Vec::new()),
         (None, None) => return Err(Fault::rule(at, "an outlet such as merge is missing")),
     };
     Ok(vec![outlet])
@@ -184,7 +202,7 @@ pub(super) fn members(
 }
 
 /// One name to its number.
-fn member(at: &At<'_>, name: &str, sources: &[Source]) -> Result<Member, Fault> {
+pub(super) fn member(at: &At<'_>, name: &str, sources: &[Source]) -> Result<Member, Fault> {
     let unknown = || {
         let names = sources.iter().map(|source| &*source.name).chain(["self", "all"]);
         let hint = DidYouMean(nearest(name, names));

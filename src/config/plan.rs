@@ -122,6 +122,12 @@ pub enum Outlet {
     /// A printer that the request names.
     #[cfg(feature = "klipper")]
     Probe(Probe),
+    /// Pages are brought to this source, below the path.
+    #[cfg(feature = "push")]
+    Receive(Member),
+    /// Pages of this source leave one by one, below the path.
+    #[cfg(feature = "push")]
+    Relay(Member),
 }
 
 impl Outlet {
@@ -133,6 +139,8 @@ impl Outlet {
             Self::Proxy(proxy) => &proxy.members,
             #[cfg(feature = "klipper")]
             Self::Probe(probe) => &probe.members,
+            #[cfg(feature = "push")]
+            Self::Receive(member) | Self::Relay(member) => std::slice::from_ref(member),
         }
     }
 }

@@ -6,8 +6,10 @@ use super::address::Listen;
 use super::at::At;
 use super::build::{Context, listens, some_time};
 use super::error::Fault;
-use super::file::{PushFile, SourceFile};
-use super::plan::{Kind, Push, PushFormat, Server, Source};
+use super::file::{PushFile, RouteFile, SourceFile};
+use super::outlet::member;
+use super::plan::{Kind, Member, Outlet, Push, PushFormat, Route, Server, Source};
+use super::shape::Text;
 use super::value::{self, BadValue};
 use crate::limits;
 
@@ -90,4 +92,36 @@ pub(super) fn no_address_twice(servers: &[Server], sources: &[Source]) -> Result
         known.extend(addresses(source));
     }
     Ok(())
+}
+
+/// `receive` and `relay` of a route.
+pub(super) fn outlets(
+    at: &At<'_>,
+    file: &RouteFile,
+    sources: &[Source],
+    context: &Context<'_>,
+) -> Result<Vec<Outlet>, Fault> {
+    let one = |key: &str, text: Option<&Text>, outlet: fn(Member) -> Outlet| {
+        let Some(text) = text else { return Ok(None) };
+        let at = at.key(key);
+        let name = context.text(&at, text)?;
+        let member = member(&at, &name, sources)?;
+        let source = match member {
+            Member::Source(number) => sources.get(number),
+            Member::Own => None,
+        };
+        if !source.is_some_and(|source| matches!(source.kind, Kind::Push(_))) {
+            return Err(Fault::value(&at, &name, "is no source of the kind push"));
+        }
+        Ok(Some(outlet(member)))
+    };
+    let receive = one("receive", file.receive.as_ref(), Outlet::Receive)?;
+    let relay = one("relay", file.relay.as_ref(), Outlet::Relay)?;
+    Ok(receive.into_iter().chain(relay).collect())
+}
+
+/// Whether nothing but pages that are brought passes a server: then it tells nothing of itself.
+pub(super) fn only_receives(routes: &[Route]) -> bool {
+    let mut outlets = routes.iter().flat_map(|route| &route.outlets);
+    !routes.is_empty() && outlets.all(|outlet| matches!(outlet, Outlet::Receive(_)))
 }

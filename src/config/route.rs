@@ -64,6 +64,30 @@ impl RoutePath {
     }
 }
 
+#[cfg(feature = "push")]
+impl RoutePath {
+    /// What a request for `raw` has below this path, raw too; empty for the path itself, `None` for
+    /// another one.
+    #[must_use]
+    pub fn below<'r>(&self, raw: &'r str) -> Option<&'r str> {
+        let mut rest = raw.strip_prefix('/')?;
+        for wanted in &self.segments {
+            let (segment, tail) = rest.split_once('/').unwrap_or((rest, ""));
+            if !decode(segment.as_bytes(), false).eq(wanted.iter().copied().map(Some)) {
+                return None;
+            }
+            rest = tail;
+        }
+        Some(rest)
+    }
+
+    /// How many segments it has.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.segments.len()
+    }
+}
+
 impl fmt::Display for RoutePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

@@ -26,7 +26,7 @@ impl std::error::Error for BadValue {}
 
 /// `500ms`, `4s`, `10m`, `1h`, `7d`: a whole number and one unit. At most
 /// [`limits::MAX_DURATION`].
-pub(super) fn duration(text: &str) -> Result<Duration, BadValue> {
+pub(crate) fn duration(text: &str) -> Result<Duration, BadValue> {
     let wrong = || BadValue::new("is no duration such as 500ms, 4s, 10m or 1h");
     let (number, unit) = split_unit(text).ok_or_else(wrong)?;
     let milliseconds = match unit {

@@ -148,6 +148,7 @@ impl<'w> Indexer<'w> {
         let mut at = 0;
         let mut lines = 0_usize;
         let mut samples = 0_usize;
+        let mut stamps = 0_usize;
         let mut run: Option<OpenRun> = None;
         let (mut before, mut sample) = (Before::default(), Sample::default());
         while at < bytes.len() {
@@ -160,6 +161,7 @@ impl<'w> Indexer<'w> {
             match note {
                 None => {
                     samples = samples.saturating_add(1);
+                    stamps |= sample.timestamp.end;
                     let goes_on = before.again && !sample.is_odd();
                     if let Some(open) = run.as_mut().filter(|open| goes_on && open.plain) {
                         open.single = false;
@@ -182,6 +184,7 @@ impl<'w> Indexer<'w> {
         self.close(&mut run, at)?;
         self.lines.pass(lines);
         self.index.samples = self.index.samples.saturating_add(samples);
+        self.index.stamped |= stamps > 0;
         Ok(())
     }
 

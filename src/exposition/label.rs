@@ -83,6 +83,12 @@ impl Labels {
             && self.pairs.iter().rev().take(self.forced).any(|(own, _)| own.as_bytes() == name)
     }
 
+    /// Whether the label `name` is an empty one that only samples without it get.
+    fn is_weak(&self, name: &[u8]) -> bool {
+        let same = |(own, value): &(Box<str>, Box<str>)| own.as_bytes() == name && value.is_empty();
+        self.pairs.iter().any(same) && !self.forces(name)
+    }
+
     /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -270,7 +276,8 @@ impl Style<'_> {
         };
         for (name, value) in &self.ours.pairs {
             let name_bytes = name.as_bytes();
-            let keeps = self.on_conflict == OnConflict::Keep && !self.ours.forces(name_bytes);
+            let keeps = self.on_conflict == OnConflict::Keep || value.is_empty();
+            let keeps = keeps && !self.ours.forces(name_bytes);
             if keeps && own(name_bytes) {
                 continue;
             }
@@ -311,7 +318,9 @@ impl Style<'_> {
                 for byte in underscores(label.name, false) {
                     out.put(&[byte])?;
                 }
-            } else if !self.ours.has(label.name) {
+            } else if !self.ours.has(label.name)
+                || (self.ours.is_weak(label.name) && !label.value.is_empty())
+            {
                 open(out, separator)?;
                 let quote: &[u8] = if bare { b"" } else { b"\"" };
                 out.put(quote)?;

@@ -14,6 +14,8 @@
 mod check;
 mod class;
 mod emit;
+#[cfg(feature = "push")]
+mod families;
 mod family;
 mod fault;
 mod indexer;
@@ -34,6 +36,8 @@ mod word;
 
 pub use check::Checker;
 pub use emit::Emitter;
+#[cfg(feature = "push")]
+pub use families::PageFamilies;
 pub use fault::Fault;
 pub use indexer::{IndexError, Indexer};
 pub use label::{Escaped, Labels, Names, OnConflict};

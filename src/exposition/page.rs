@@ -72,6 +72,8 @@ pub(super) struct Index {
     pub(super) samples: usize,
     pub(super) watched: bool,
     pub(super) quoted: bool,
+    /// Some sample has a timestamp.
+    pub(super) stamped: bool,
 }
 
 impl Index {
@@ -86,6 +88,12 @@ impl Page {
     #[must_use]
     pub const fn samples(&self) -> usize {
         self.index.samples
+    }
+
+    /// Whether a sample says when it was taken.
+    #[must_use]
+    pub const fn has_timestamps(&self) -> bool {
+        self.index.stamped
     }
 
     /// Names on the page.

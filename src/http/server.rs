@@ -136,6 +136,7 @@ pub const fn reason(status: u16) -> &'static str {
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
+        507 => "Insufficient Storage",
         505 => "HTTP Version Not Supported",
         _ => "Unknown",
     }

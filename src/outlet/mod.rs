@@ -9,6 +9,8 @@ mod probe;
 mod proxy;
 #[cfg(feature = "push")]
 mod pushed;
+#[cfg(feature = "push")]
+mod receive;
 mod reply;
 #[cfg(feature = "status")]
 mod status;
@@ -26,6 +28,7 @@ use crate::config;
 use crate::exposition::{Emitter, Names};
 use crate::http::drive::Request;
 use crate::http::fields::Fields;
+use crate::http::incoming::RequestBody;
 use crate::http::outgoing::Reply;
 use crate::http::socket::Peer;
 use crate::http::table::ConnectionTable;
@@ -75,11 +78,28 @@ enum Outlet {
     Proxy(Rc<ProxyOutlet>),
     #[cfg(feature = "klipper")]
     Probe(Rc<ProbeOutlet>),
+    #[cfg(feature = "push")]
+    Receive(Rc<Source>),
+    #[cfg(feature = "push")]
+    Relay(Rc<Source>),
+}
+
+impl Outlet {
+    /// Whether it answers below its path, and not there.
+    const fn is_below(&self) -> bool {
+        match self {
+            #[cfg(feature = "push")]
+            Self::Receive(_) | Self::Relay(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// What a request asks for.
 enum Asked<'a> {
     Outlet(&'a Outlet),
+    #[cfg(feature = "push")]
+    Pushed(receive::Below<'a>),
     Own,
     #[cfg(feature = "status")]
     Status,
@@ -131,6 +151,14 @@ impl Server {
                     #[cfg(feature = "klipper")]
                     config::Outlet::Probe(probe) => {
                         Outlet::Probe(Rc::new(ProbeOutlet::new(probe, sources)))
+                    }
+                    #[cfg(feature = "push")]
+                    config::Outlet::Receive(_) | config::Outlet::Relay(_) => {
+                        let Some(source) = of_route.first().cloned() else { continue };
+                        match outlet {
+                            config::Outlet::Receive(_) => Outlet::Receive(source),
+                            _ => Outlet::Relay(source),
+                        }
                     }
                 };
                 for source in &of_route {
@@ -198,10 +226,12 @@ impl Server {
         engine: &Rc<Engine>,
         program: &impl Program,
         request: &Request<'_>,
+        body: &mut RequestBody<'_>,
     ) -> Reply<Body> {
         let start = Instant::now();
         let (route, asked) = self.route(request.head.target().path());
-        let (status, reply) = match self.reply(engine, program, (request, asked), start).await {
+        let (status, reply) = match self.reply(engine, program, (request, body, asked), start).await
+        {
             Ok(reply) => (reply.status, Ok(reply)),
             Err(refusal) => (refusal.status, Err(refusal)),
         };
@@ -221,9 +251,14 @@ impl Server {
     }
 
     /// What is at this path, and what metrics call it.
-    fn route(&self, path: &str) -> (Rc<str>, Option<Asked<'_>>) {
-        if let Some(route) = self.routes.iter().find(|route| route.path.matches(path.as_bytes())) {
+    fn route<'a>(&'a self, path: &'a str) -> (Rc<str>, Option<Asked<'a>>) {
+        let at = |route: &&Route| !route.outlet.is_below() && route.path.matches(path.as_bytes());
+        if let Some(route) = self.routes.iter().find(at) {
             return (Rc::clone(&route.name), Some(Asked::Outlet(&route.outlet)));
+        }
+        #[cfg(feature = "push")]
+        if let Some((name, below)) = receive::Below::of(&self.routes, path) {
+            return (name, Some(Asked::Pushed(below)));
         }
         let asked = match path {
             "/-/healthy" => Asked::Healthy,
@@ -241,7 +276,7 @@ impl Server {
         self: &Rc<Self>,
         engine: &Rc<Engine>,
         program: &impl Program,
-        (request, asked): (&Request<'_>, Option<Asked<'_>>),
+        (request, body, asked): (&Request<'_>, &mut RequestBody<'_>, Option<Asked<'_>>),
         start: Instant,
     ) -> Result<Reply<Body>, Refusal> {
         if !matches!(asked, Some(Asked::Healthy | Asked::Ready)) {
@@ -250,6 +285,12 @@ impl Server {
         let Some(asked) = asked else {
             return Err(Refusal::new(404, "no route has this path".into()));
         };
+        #[cfg(feature = "push")]
+        if let Asked::Pushed(below) = &asked {
+            return below.answer(engine, request, body).await;
+        }
+        // No other route takes one.
+        let _ = body;
         let method = request.head.method();
         let (allowed, fits) = match asked {
             Asked::Reload => ("POST", method == "POST"),
@@ -275,8 +316,14 @@ impl Server {
                         let reply = probe.answer(engine, asked, deadline).await?;
                         Ok(packed(reply, engine, request.head.fields()))
                     }
+                    #[cfg(feature = "push")]
+                    Outlet::Receive(_) | Outlet::Relay(_) => {
+                        Err(Refusal::new(404, "no route has this path".into()))
+                    }
                 }
             }
+            #[cfg(feature = "push")]
+            Asked::Pushed(_) => Err(Refusal::new(404, "no route has this path".into())),
             Asked::Own => self.own(engine),
             #[cfg(feature = "status")]
             Asked::Status => status::page(self, engine, request.head.fields()).await,

@@ -10,7 +10,7 @@ use crate::exposition::{Emitter, Labels, Merge, Merged, Names, OnConflict, Page,
 use crate::http::outgoing::Reply;
 use crate::limits::MERGE_BLOCKS;
 use crate::memory::{Budget, Full, Want};
-use crate::source::push::{Group, Pushed};
+use crate::source::push::{Group, INSTANCE, Pushed};
 use crate::source::{Engine, Source};
 
 /// Labels that are put on behind a source's own.
@@ -79,9 +79,15 @@ fn labels(
     let is_name = |label: &str| name.is_some_and(|(name, _)| name == label);
     let of_group = || group.labels().filter(|(label, _)| !is_name(label));
     let has = |label: &str| of_group().any(|(of_group, _)| of_group == label);
-    let more = more.iter().map(|(name, value)| (&**name, &**value));
-    let own = source.labels().chain(more).filter(|(label, _)| !has(label));
-    let labels = Labels::new(name.into_iter().chain(own).chain(of_group()));
+    let more = || more.iter().map(|(name, value)| (&**name, &**value));
+    let own = || source.labels().chain(more()).filter(|(label, _)| !has(label));
     // What an application says of itself may stay beside its name; a group takes the place.
-    if group.as_app().is_some() { labels } else { labels.forcing(of_group().count()) }
+    if group.as_app().is_some() {
+        return Labels::new(name.into_iter().chain(own()).chain(of_group()));
+    }
+    // As the Pushgateway has it: so that `honor_labels` puts no other instance there.
+    let none = (!group.has(INSTANCE) && !own().any(|(label, _)| label == INSTANCE))
+        .then_some((INSTANCE, ""));
+    let labels = name.into_iter().chain(own()).chain(none).chain(of_group());
+    Labels::new(labels).forcing(of_group().count())
 }

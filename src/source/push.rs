@@ -8,12 +8,15 @@
 //! A page is looked through once, when it comes, and kept with its index: a scrape reads no line of
 //! it. What is refused changes nothing but the time at which it was.
 
+mod body;
 mod capnp;
 pub(crate) mod connection;
 mod group;
 mod incoming;
 mod json;
 mod refusal;
+#[cfg(feature = "gzip")]
+mod snappy;
 mod store;
 
 use std::fmt::{self, Write as _};
@@ -21,7 +24,9 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use smol::Task;
+use smol::future::yield_now;
 
+pub(crate) use self::body::receive;
 pub use self::group::{BadGroup, Group};
 pub(crate) use self::incoming::Incoming;
 use self::incoming::Patience;
@@ -29,12 +34,15 @@ pub use self::refusal::{PushError, Room};
 pub use self::store::{Entry, Kept, Store};
 use super::{Engine, Kind, ScrapeError, Source};
 use crate::config;
-use crate::exposition::{Format, Indexer, Page};
+use crate::exposition::{Format, Indexer, Page, PageFamilies, Watch};
 use crate::http::socket::Peer;
 use crate::limits::{DEFAULT_BODY, DEFAULT_FAMILIES};
 use crate::memory::{Budget, PageWriter, TextWriter};
 use crate::telemetry::clock::unix_seconds;
 use crate::telemetry::push::PushStats;
+
+/// The label that a group without one gets empty.
+pub const INSTANCE: &str = "instance";
 
 /// What the configuration says of it.
 pub(super) struct Push {
@@ -147,6 +155,13 @@ impl Source {
             };
             state.store.tend(expired).await;
         }))
+    }
+
+    /// What a page of `group` is looked through for: all labels that its samples get.
+    fn watch_of(&self, group: &Group) -> Watch {
+        let watched = self.as_push().map(|push| &*push.watched).unwrap_or_default();
+        let of_group = group.labels().map(|(name, _)| name);
+        Watch::new(watched.iter().map(AsRef::as_ref).chain(of_group).chain([INSTANCE]))
     }
 
     fn push_stats(&self) -> &PushStats {
@@ -263,6 +278,57 @@ impl Arrival {
                 Err(error)
             }
         }
+    }
+
+    /// What a page that came over HTTP becomes of that group: where it is to be added to what is
+    /// there, the families of that which it does not have itself stay. As in the Pushgateway, it may
+    /// contradict no other group.
+    ///
+    /// # Errors
+    ///
+    /// Why it is refused.
+    pub(crate) async fn combine(
+        &self,
+        group: &Group,
+        page: Page,
+        adds: bool,
+    ) -> Result<Page, PushError> {
+        if page.has_timestamps() {
+            return Err(PushError::Timestamps);
+        }
+        let lent = self.engine.pool.lent();
+        let no_room = |_| PushError::Room(Room::Memory);
+        let families = PageFamilies::new(&page, &lent).map_err(no_room)?;
+        for other in self.source.state.store.entries().iter().filter(|other| other.group != *group)
+        {
+            let kept = other.kept.as_ref();
+            if let Some(name) = kept.and_then(|kept| families.contradicts(&kept.page)) {
+                return Err(PushError::Inconsistent(name));
+            }
+            yield_now().await;
+        }
+        let before = self.source.state.store.get(group).and_then(|entry| entry.kept);
+        let Some(Kept { page: before, .. }) = before.filter(|_| adds) else {
+            drop(families);
+            return Ok(page);
+        };
+        if before.format() != Format::Text {
+            drop(families);
+            return Ok(page);
+        }
+        let stays = PageFamilies::new(&before, &lent).map_err(no_room)?;
+        let mut both = Incoming::new(&self.engine, &self.source);
+        for (number, block) in before.text().blocks().iter().enumerate() {
+            for (start, end) in stays.beside(&families, number) {
+                both.write(block.filled().get(start..end).unwrap_or_default()).await;
+            }
+        }
+        for block in page.text().blocks() {
+            both.write(block.filled()).await;
+        }
+        drop((stays, families));
+        drop(page);
+        both.finish((&self.source, group), Some(Format::Text)).await
     }
 
     fn keep(&self, group: &Group, page: Page, asked: Option<Duration>) -> Result<usize, PushError> {

@@ -206,6 +206,10 @@ fn routes(view: &View<'_>, out: &mut TextWriter) -> fmt::Result {
                 let target = super::TARGET;
                 write!(out, "a printer by <code>?{target}=</code>, {sources} of them configured")?;
             }
+            #[cfg(feature = "push")]
+            Does::Receive => out.write_str("takes pages that are brought, below this path")?,
+            #[cfg(feature = "push")]
+            Does::Relay => out.write_str("pages that were brought, one by one, below this path")?,
         }
         out.write_str("\n")?;
     }

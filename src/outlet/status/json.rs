@@ -118,6 +118,10 @@ impl Json {
                 Does::Proxy { sources, own, default } => ("proxy", sources, own, false, default),
                 #[cfg(feature = "klipper")]
                 Does::Probe { sources } => ("probe", sources, false, false, None),
+                #[cfg(feature = "push")]
+                Does::Receive => ("receive", 1, false, false, None),
+                #[cfg(feature = "push")]
+                Does::Relay => ("relay", 1, false, false, None),
             };
             self.whole(&ToldRoute { path, outlet, sources, own_metrics, strict, default })?;
         }

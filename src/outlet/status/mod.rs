@@ -176,6 +176,12 @@ enum Does<'a> {
     /// Printers, of which this many are configured.
     #[cfg(feature = "klipper")]
     Probe { sources: usize },
+    /// Pages are brought there.
+    #[cfg(feature = "push")]
+    Receive,
+    /// Pages that were brought leave there one by one.
+    #[cfg(feature = "push")]
+    Relay,
 }
 
 /// A path with its query, as it stands in a URL.
@@ -205,6 +211,10 @@ impl Route {
             Outlet::Proxy(proxy) => Does::Proxy { sources, own, default: proxy.default() },
             #[cfg(feature = "klipper")]
             Outlet::Probe(_) => Does::Probe { sources },
+            #[cfg(feature = "push")]
+            Outlet::Receive(_) => Does::Receive,
+            #[cfg(feature = "push")]
+            Outlet::Relay(_) => Does::Relay,
         };
         Page { path: &self.name, does }
     }
@@ -217,6 +227,8 @@ impl Route {
             Outlet::Proxy(_) => Some((MODULE, source.name())),
             #[cfg(feature = "klipper")]
             Outlet::Probe(_) => Some((TARGET, source.name())),
+            #[cfg(feature = "push")]
+            Outlet::Receive(_) | Outlet::Relay(_) => return None,
         };
         reaches.then_some(Link { path: &self.name, query })
     }

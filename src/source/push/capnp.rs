@@ -201,7 +201,7 @@ impl Message {
         for piece in self.pieces(data) {
             incoming.write(piece).await;
         }
-        let finished = incoming.finish(arrival.source(), None).await;
+        let finished = incoming.finish((arrival.source(), &group), None).await;
         // The sender is told nothing: the protocol has no answers.
         let _ = arrival.end(group, finished, None);
     }

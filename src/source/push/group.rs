@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use crate::config::label_name;
 use crate::exposition::Escaped;
+use crate::http::percent::Decoded;
 use crate::limits::{APP, GROUP_LABELS, LABEL_VALUE};
 
 /// The labels of a group, sorted by name, each once. An application has one, `app`.
@@ -25,6 +27,10 @@ pub enum BadGroup {
     Control,
     /// Too many labels.
     Many,
+    /// A label without a value.
+    Odd,
+    /// Not what base64 has.
+    Base64,
 }
 
 impl fmt::Display for BadGroup {
@@ -35,6 +41,8 @@ impl fmt::Display for BadGroup {
             Self::Empty => f.write_str("the name is empty"),
             Self::Long => write!(f, "longer than {LABEL_VALUE} bytes"),
             Self::Control => f.write_str("not text without control characters"),
+            Self::Odd => f.write_str("a label has no value"),
+            Self::Base64 => f.write_str("not base64"),
             Self::Many => write!(f, "more than {GROUP_LABELS} labels"),
         }
     }
@@ -54,6 +62,70 @@ impl Group {
         Ok(Self(Box::new([(APP.into(), name.into())])))
     }
 
+    /// The group that a path names, below that of its route: `JOB/INSTANCE` as in prompipe, or as in
+    /// the Pushgateway `job/JOB` and further labels with their values, and whether it is that. A first
+    /// segment `job` is always that form.
+    ///
+    /// # Errors
+    ///
+    /// [`BadGroup`]; `Odd` also for what is neither.
+    ///
+    /// # Source
+    ///
+    /// The Pushgateway's README, "URL".
+    pub fn of_path(path: &str) -> Result<(Self, bool), BadGroup> {
+        let segments = path.split('/').map(|raw| Decoded::segment(raw).ok_or(BadGroup::Control));
+        let segments: Vec<String> =
+            segments.map(|segment| segment.map(|it| it.to_string())).collect::<Result<_, _>>()?;
+        let is_pushgateway = matches!(segments.first().map(String::as_str), Some("job" | JOB_64));
+        let pairs: Vec<(&str, String)> = match &*segments {
+            [job, instance] if !is_pushgateway => {
+                vec![("job", job.clone()), ("instance", instance.clone())]
+            }
+            all if is_pushgateway => {
+                let mut pairs = Vec::new();
+                for pair in all.chunks(2) {
+                    let [name, value] = pair else { return Err(BadGroup::Odd) };
+                    pairs.push(match name.strip_suffix(BASE_64) {
+                        Some(name) => (name, from_base64(value)?),
+                        None => (name.as_str(), value.clone()),
+                    });
+                }
+                pairs
+            }
+            _ => return Err(BadGroup::Odd),
+        };
+        Self::of_labels(pairs).map(|group| (group, is_pushgateway))
+    }
+
+    fn of_labels(pairs: Vec<(&str, String)>) -> Result<Self, BadGroup> {
+        if pairs.len() > GROUP_LABELS {
+            return Err(BadGroup::Many);
+        }
+        if pairs.iter().any(|(name, value)| *name == "job" && value.is_empty()) {
+            return Err(BadGroup::Empty);
+        }
+        let mut labels: Vec<(Box<str>, Box<str>)> = Vec::with_capacity(pairs.len());
+        for (name, value) in pairs {
+            label_name(name).map_err(|_| BadGroup::Name)?;
+            if value.len() > LABEL_VALUE {
+                return Err(BadGroup::Long);
+            }
+            labels.push((name.into(), value.into()));
+        }
+        labels.sort();
+        if labels.windows(2).any(|two| matches!(two, [one, other] if one.0 == other.0)) {
+            return Err(BadGroup::Twice);
+        }
+        Ok(Self(labels.into()))
+    }
+
+    /// Whether it has this label.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(own, _)| **own == *name)
+    }
+
     /// Its labels, sorted by name.
     pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
@@ -66,6 +138,37 @@ impl Group {
             [(name, value)] if **name == *APP => Some(value),
             _ => None,
         }
+    }
+}
+
+/// Ends the name of a label whose value is in base64.
+const BASE_64: &str = "@base64";
+const JOB_64: &str = "job@base64";
+
+/// Text in URL-safe base64, its padding optional; `=` alone is no text.
+fn from_base64(text: &str) -> Result<String, BadGroup> {
+    let (mut bits, mut held, mut bytes) = (0_u32, 0_u32, Vec::new());
+    for byte in text.trim_end_matches('=').bytes() {
+        let value = match byte {
+            b'A'..=b'Z' => byte.wrapping_sub(b'A'),
+            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
+            b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
+            b'-' => 62,
+            b'_' => 63,
+            _ => return Err(BadGroup::Base64),
+        };
+        bits = bits << 6 | u32::from(value);
+        held = held.wrapping_add(6);
+        if held >= 8 {
+            held = held.wrapping_sub(8);
+            bytes.push(u8::try_from(bits >> held & 0xff).unwrap_or_default());
+        }
+    }
+    // What is left over is less than a byte, or there is a letter too many.
+    if held >= 6 {
+        Err(BadGroup::Base64)
+    } else {
+        String::from_utf8(bytes).map_err(|_| BadGroup::Base64)
     }
 }
 
@@ -84,5 +187,39 @@ impl fmt::Display for Group {
             write!(f, "{comma}{name}=\"{}\"", Escaped(value))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_name_groups() {
+        let cases = [
+            ("home/pi", Ok(("instance=\"pi\",job=\"home\"", false))),
+            ("home/pi%2F1", Ok(("instance=\"pi/1\",job=\"home\"", false))),
+            ("job/a", Ok(("job=\"a\"", true))),
+            ("job/a/zone/1/instance/b", Ok(("instance=\"b\",job=\"a\",zone=\"1\"", true))),
+            ("job@base64/L3Zhci90bXA", Ok(("job=\"/var/tmp\"", true))),
+            ("job@base64/L3Zhci90bXA=", Ok(("job=\"/var/tmp\"", true))),
+            ("job/a/x@base64/=", Ok(("job=\"a\",x=\"\"", true))),
+            ("job/a/x@base64/w6Q", Ok(("job=\"a\",x=\"\u{e4}\"", true))),
+            ("job@base64/=", Err(BadGroup::Empty)),
+            ("job@base64/!!", Err(BadGroup::Base64)),
+            ("job@base64/A", Err(BadGroup::Base64)),
+            ("job@base64/_w", Err(BadGroup::Base64)),
+            ("job/a/b", Err(BadGroup::Odd)),
+            ("job", Err(BadGroup::Odd)),
+            ("a", Err(BadGroup::Odd)),
+            ("a/b/c", Err(BadGroup::Odd)),
+            ("job/a/b-c/d", Err(BadGroup::Name)),
+            ("job/a/__b/d", Err(BadGroup::Name)),
+            ("job/a/b/c/b/d", Err(BadGroup::Twice)),
+        ];
+        for (path, want) in cases {
+            let got = Group::of_path(path).map(|(group, form)| (group.to_string(), form));
+            assert_eq!(got, want.map(|(group, form)| (group.to_owned(), form)), "{path}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use smol::Timer;
 
+use super::group::Group;
 use super::refusal::{PushError, Room};
 use crate::exposition::{Format, Page};
 use crate::http::alarm::later;
@@ -56,6 +57,11 @@ impl Incoming {
         }
     }
 
+    /// Whether it is refused, so that the rest of it is of no use.
+    pub(crate) const fn is_refused(&self) -> bool {
+        self.fault.is_some()
+    }
+
     /// Refuses it, unless it is refused already.
     pub(crate) fn fail(&mut self, error: PushError) {
         self.fault.get_or_insert(error);
@@ -68,7 +74,7 @@ impl Incoming {
     /// Why it is refused.
     pub(crate) async fn finish(
         mut self,
-        source: &Rc<Source>,
+        (source, group): (&Rc<Source>, &Group),
         format: Option<Format>,
     ) -> Result<Page, PushError> {
         self.end_line().await;
@@ -79,7 +85,8 @@ impl Incoming {
         let text = self.writer.finish().map_err(ScrapeError::from)?;
         let format = format.unwrap_or_else(|| Format::told_by_end(&text));
         let mut losses = Losses::default();
-        let of = (&**source, source.watch());
+        let watch = source.watch_of(group);
+        let of = (&**source, &watch);
         let read = index_as(format, text, of, &self.budget, &mut losses).await;
         source.lost(&losses);
         let mut page = match read {

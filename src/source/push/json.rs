@@ -125,7 +125,7 @@ impl App {
     async fn end(&mut self, arrival: &Arrival) {
         if let Self::Taken(group, incoming) = std::mem::replace(self, Self::None) {
             let source = Rc::clone(arrival.source());
-            let finished = incoming.finish(&source, None).await;
+            let finished = incoming.finish((&source, &group), None).await;
             // The sender is told nothing: the protocol has no answers.
             let _ = arrival.end(group, finished, None);
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::capnp;
 use super::group::BadGroup;
 use crate::json;
+use crate::memory::PageError;
 use crate::source::ScrapeError;
 
 /// Why a push is refused. What was there before stays.
@@ -27,6 +28,12 @@ pub enum PushError {
     Shape,
     /// What came is no Cap'n Proto message.
     Capnp(capnp::Fault),
+    /// Its samples say when they were taken.
+    Timestamps,
+    /// It declares this family as something else than another group does.
+    Inconsistent(String),
+    /// It is in a content coding, or of a type, that is not understood.
+    Coding,
     /// It did not come within this time.
     Timeout(Duration),
     /// The connection ended before it was whole.
@@ -43,6 +50,18 @@ pub enum Room {
 }
 
 impl PushError {
+    /// The status with which a push over HTTP is answered.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Page(ScrapeError::Page(PageError::TooLarge(_))) => 413,
+            Self::Room(Room::Memory) => 503,
+            Self::Room(Room::Kept) | Self::TooMany(_) => 507,
+            Self::Timeout(_) => 408,
+            _ => 400,
+        }
+    }
+
     /// The `reason` label of `fanin_push_refused_total`: a closed set.
     #[must_use]
     pub fn reason(&self) -> &'static str {
@@ -54,6 +73,9 @@ impl PushError {
             Self::TooMany(_) => "too_many",
             Self::Json(_) | Self::Shape => "json",
             Self::Capnp(_) => "capnp",
+            Self::Timestamps => "timestamps",
+            Self::Inconsistent(_) => "inconsistent",
+            Self::Coding => "encoding",
             Self::Timeout(_) => "timeout",
             Self::Closed => "closed",
         }
@@ -73,6 +95,9 @@ impl fmt::Display for PushError {
                 f.write_str("not an object of applications with a text, or a list of lines, each")
             }
             Self::Capnp(fault) => write!(f, "no Cap'n Proto message: {fault}"),
+            Self::Timestamps => f.write_str("pushed samples must not have timestamps"),
+            Self::Inconsistent(name) => write!(f, "another group has {name} with another type"),
+            Self::Coding => f.write_str("the body is packed in a way that is not understood"),
             Self::Timeout(limit) => write!(f, "not whole within {limit:?}"),
             Self::Closed => f.write_str("the connection ended before it was whole"),
         }
