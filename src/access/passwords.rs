@@ -272,7 +272,7 @@ mod tests {
                 }
             };
             or(emptied, async {
-                Timer::after(Duration::from_secs(20)).await;
+                Timer::after(Duration::from_secs(120)).await;
                 panic!("the checks do not end");
             })
             .await;

@@ -66,6 +66,7 @@ impl fmt::Display for Words<'_> {
             Error::NoCertificatesPresented => f.write_str("no client certificate"),
             Error::InvalidMessage(_) => f.write_str("what came is no TLS"),
             Error::InconsistentKeys(_) => f.write_str("the key is not that of the certificate"),
+            Error::General(text) => f.write_str(text),
             error => error.fmt(f),
         }
     }

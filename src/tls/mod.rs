@@ -16,27 +16,23 @@ mod fault;
 mod handshake;
 mod names;
 mod pem;
+mod provider;
 pub(crate) mod selfsigned;
 pub(crate) mod server;
 mod verify;
 
-use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::UnixTime;
 use rustls::time_provider::TimeProvider;
 
 pub use self::fault::FileError;
 pub(crate) use self::handshake::Gate;
+use self::provider::provider;
 pub(crate) use self::verify::pattern;
 
 /// A connection over which TLS is spoken, at either end.
 pub(crate) type Stream = futures_rustls::TlsStream<crate::http::socket::Socket>;
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
-}
 
 /// The board's clock, right on 32-bit boards after January 2038 too.
 #[derive(Debug)]

@@ -37,7 +37,10 @@ fn bad_files_are_refused_by_check_and_at_the_start() {
     let encrypt =
         ["ec", "-in", "server.key", "-aes128", "-passout", "pass:x", "-out", "secret.key"];
     assert_eq!(authority.run(&encrypt).code, Some(0));
+    let other_kind = ["genpkey", "-algorithm", "ed25519", "-out", "ed.key"];
+    assert_eq!(authority.run(&other_kind).code, Some(0));
     let cases = [
+        ("server.pem", "ed.key", "", "the key is neither RSA (2048 bits and more) nor ECDSA on P-"),
         ("none.pem", "server.key", "", "none.pem: no such file"),
         ("empty", "server.key", "", "empty: holds no certificate (BEGIN CERTIFICATE)"),
         ("server.pem", "none.key", "", "none.key: no such file"),
