@@ -47,6 +47,7 @@ toolchain() {
     else
         # Nothing unwinds: without these tables a program is up to 80 KB smaller.
         flags=(-Cforce-unwind-tables=no)
+        [ -z "${opt:-}" ] || export CARGO_PROFILE_RELEASE_OPT_LEVEL=$opt
     fi
     std_flags=(-Z "build-std=$crates" -Z "build-std-features=$features")
     if command -v rustup >/dev/null && rustup target list --installed 2>/dev/null | grep -qx "$triple"; then
