@@ -19,7 +19,7 @@ pub struct Send {
     #[argh(option, arg_name = "URL", from_str_fn(url))]
     pub from: String,
 
-    /// where its page goes, such as http://hub.example.net/metrics/home/pi
+    /// where its page goes, such as http://10.0.0.2/metrics/home/pi
     #[argh(option, arg_name = "URL", from_str_fn(place))]
     pub to: String,
 

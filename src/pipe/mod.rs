@@ -6,7 +6,7 @@
 //!     └──────────────── how it ended, Retry-After ─────────────┘
 //! ```
 //!
-//! A [`Pipe`] is what the configuration says of it, with a [`State`] that outlives reloads. It holds a
+//! A pipe is what the configuration says of it, with a state that outlives reloads. It holds a
 //! page for one attempt only, and forgets it whatever became of it: the next tick sends a fresh one.
 //! Each has a task of its own, so that a slow one delays nobody. Not here: when it is time (`pace.rs`)
 //! and what can go wrong (`failure.rs`).
