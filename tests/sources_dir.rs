@@ -66,7 +66,9 @@ fn the_main_file_goes_first_then_each_folder_by_name() {
     };
     assert_eq!(members(0), [0, 1, 2, 3, 4, 5].map(Member::Source));
     assert_eq!(members(1), [5, 0, 2].map(Member::Source));
-    let warnings: Vec<String> = plan.warnings().collect();
+    // Whether the file with the password may be read by all depends on who checked it out.
+    let warnings = plan.warnings().filter(|warning| !warning.contains("holds a secret"));
+    let warnings: Vec<String> = warnings.collect();
     let passed_over = |name: &str| {
         let file = format!("tests/config/valid/dropped/nodes.d/{name}");
         format!("{file} is passed over: its name ends neither in .yaml nor in .yml")
