@@ -69,10 +69,12 @@ impl Inherited {
 
     /// Closes those that no address of the configuration wanted, and tells so.
     pub fn close(&self) {
-        for (address, _) in self.tcp.take() {
+        for (address, socket) in self.tcp.take() {
+            drop(socket);
             log::warn!("the socket at tcp://{address} was handed over, but is in no `listen`");
         }
-        for (path, _) in self.unix.take() {
+        for (path, socket) in self.unix.take() {
+            drop(socket);
             let path = path.display();
             log::warn!("the socket at unix://{path} was handed over, but is in no `listen`");
         }
