@@ -42,7 +42,7 @@ const SOURCE: &str = "  # printer:
 /// Closes the file: the limits, all at their defaults.
 const LIMITS: &str = "\
 # limits:
-#   memory: 16MiB                   # for pages; the program itself takes some 2 MiB more
+#   memory: 16MiB                   # for pages; the program itself takes some 3 MiB more
 #   body: 8MiB                      # one page; at most half of memory
 #   kept: 8MiB                      # pages that are kept, such as cached ones
 #   families: 8192                  # of one page
