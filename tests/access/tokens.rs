@@ -63,7 +63,8 @@ fn a_reload_changes_the_tokens_for_kept_connections_too() {
     let daemon = Setup::new().server_key("auth: {bearer_token: old}").start();
     let mut kept = daemon.connect();
     let mut ask = |token: &str| {
-        let head = format!("GET /metrics HTTP/1.1\r\nHost: f\r\nAuthorization: Bearer {token}\r\n\r\n");
+        let head =
+            format!("GET /metrics HTTP/1.1\r\nHost: f\r\nAuthorization: Bearer {token}\r\n\r\n");
         kept.send(head.as_bytes());
         kept.reply().status
     };
@@ -79,7 +80,8 @@ fn guesses_are_slowed_down() {
     let daemon = asking("{bearer_token: t}").start();
     let guess = |token: &str| {
         let mut connection = Connection::open(daemon.addr());
-        let head = format!("GET /metrics HTTP/1.1\r\nHost: f\r\nAuthorization: Bearer {token}\r\n\r\n");
+        let head =
+            format!("GET /metrics HTTP/1.1\r\nHost: f\r\nAuthorization: Bearer {token}\r\n\r\n");
         connection.send(head.as_bytes());
         connection
     };
