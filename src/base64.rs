@@ -1,6 +1,9 @@
-//! Base64 (RFC 4648, section 4), with padding: logins, certificates.
+//! Base64 (RFC 4648, section 4), with padding: logins, certificates; and values in paths.
 
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+#[cfg(feature = "push")]
+const URL_LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// `bytes` in base64.
 pub(crate) fn base64(bytes: &[u8]) -> String {
@@ -32,27 +35,31 @@ pub(crate) fn decoded(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(4) || padding > 2 {
         return None;
     }
-    let mut bytes = Vec::with_capacity(data.len());
-    for letters in data.as_bytes().chunks(4) {
-        let bits =
-            letters.iter().try_fold(0_u32, |bits, letter| Some(bits << 6 | value(*letter)?))?;
-        let missing = 4_usize.checked_sub(letters.len())?;
-        let whole = bits.checked_shl(u32::try_from(missing).ok()?.checked_mul(6)?)?;
-        let [_, three @ ..] = whole.to_be_bytes();
-        let (kept, rest) = three.split_at_checked(3_usize.checked_sub(missing)?)?;
-        if rest.iter().any(|byte| *byte != 0) {
-            return None;
-        }
-        bytes.extend_from_slice(kept);
-    }
-    Some(bytes)
+    bytes(data, LETTERS).filter(|(_, rest)| *rest == 0).map(|(bytes, _)| bytes)
 }
 
-/// The six bits of a character.
-#[cfg(feature = "tls")]
-fn value(letter: u8) -> Option<u32> {
-    let at = LETTERS.iter().position(|known| *known == letter)?;
-    u32::try_from(at).ok()
+/// What `text` in the URL-safe letters (section 5) stands for, its padding optional; `None` if it is
+/// no base64. Bits that are left over are passed over, as Go does.
+#[cfg(feature = "push")]
+pub(crate) fn decoded_url(text: &str) -> Option<Vec<u8>> {
+    bytes(text.trim_end_matches('='), URL_LETTERS).map(|(bytes, _)| bytes)
+}
+
+/// The bytes of `data`, and the bits behind the last of them: fewer than six.
+#[cfg(any(feature = "tls", feature = "push"))]
+fn bytes(data: &str, letters: &[u8; 64]) -> Option<(Vec<u8>, u32)> {
+    let (mut bits, mut held, mut bytes) = (0_u32, 0_u32, Vec::with_capacity(data.len()));
+    for letter in data.bytes() {
+        let value = letters.iter().position(|known| *known == letter)?;
+        bits = bits << 6 | u32::try_from(value).ok()?;
+        held = held.wrapping_add(6);
+        if held >= 8 {
+            held = held.wrapping_sub(8);
+            bytes.push(u8::try_from(bits >> held & 0xff).ok()?);
+        }
+    }
+    // Six are a letter too many.
+    (held < 6).then(|| (bytes, bits & !(u32::MAX << held)))
 }
 
 #[cfg(test)]

@@ -126,13 +126,10 @@ fn a_connection_carries_many_pages() {
     assert_eq!(daemon.own("fanin_push_connections", &[("source", "apps")]), Some(1.0));
 }
 
-#[test]
-fn a_push_is_the_same_wherever_the_wire_is_cut() {
-    let daemon = one().start();
-    let wire = "{\"a\": [\"x{l=\\\"\\u00e4\\ud83d\\ude00\u{e9}\\\"} 1\"], \"b\": \"y 2\\nz 3\"}"
-        .as_bytes();
+/// Sends `wire`, which has two pages, in two pieces, cut at each of its bytes in turn.
+fn push_in_two(daemon: &Daemon, wire: &[u8]) {
     for cut in 0..=wire.len() {
-        let mut connection = TcpStream::connect(door(&daemon)).unwrap();
+        let mut connection = TcpStream::connect(door(daemon)).unwrap();
         connection.set_nodelay(true).unwrap();
         connection.write_all(&wire[..cut]).unwrap();
         connection.write_all(&wire[cut..]).unwrap();
@@ -141,6 +138,14 @@ fn a_push_is_the_same_wherever_the_wire_is_cut() {
     }
     let pushes = 2.0 * (wire.len() + 1) as f64;
     assert_eq!(daemon.own("fanin_push_accepted_total", &[]), Some(pushes));
+}
+
+#[test]
+fn a_push_is_the_same_wherever_the_wire_is_cut() {
+    let daemon = one().start();
+    let wire = "{\"a\": [\"x{l=\\\"\\u00e4\\ud83d\\ude00\u{e9}\\\"} 1\"], \"b\": \"y 2\\nz 3\"}"
+        .as_bytes();
+    push_in_two(&daemon, wire);
     assert_eq!(value(&daemon, "x", &[("app", "a"), ("l", "\u{e4}\u{1f600}\u{e9}")]), Some(1.0));
 }
 

@@ -74,9 +74,8 @@ pub struct Server {
     pub status: bool,
 }
 
-#[cfg(feature = "pipe")]
 impl Server {
-    /// One that nobody can reach.
+    /// One that nobody can reach and that answers nothing.
     #[must_use]
     pub(crate) const fn nowhere() -> Self {
         Self {
@@ -448,14 +447,9 @@ impl Plan {
         let path = RoutePath::new("/metrics").expect("a path");
         let server = Server {
             listen: if listen.is_empty() { vec![Self::loopback()] } else { listen.to_vec() },
-            allow: None,
-            auth: None,
-            #[cfg(feature = "tls")]
-            tls: None,
-            #[cfg(feature = "tls")]
-            headers: None,
             routes: vec![Route { path, outlets: vec![Outlet::Merge(merge)] }],
             status: true,
+            ..Server::nowhere()
         };
         let own_labels = vec![DEFAULT_LABEL.into()];
         Self {
@@ -520,7 +514,7 @@ impl Plan {
     fn unverified(&self) -> impl Iterator<Item = String> {
         let blind = |source: &&Source| match &source.kind {
             #[cfg(feature = "tls")]
-            Kind::Http(http) => http.tls.skip_verify,
+            Kind::Http(http) if http.tls.skip_verify => true,
             _ => false,
         };
         self.sources.iter().filter(blind).map(|source| {

@@ -54,7 +54,7 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 
 /// Whether the tests of this file speak TLS with the program, whatever they are about. Its tests
 /// are those of `hostile.rs`.
-pub const OVER_TLS: bool = env!("CARGO_CRATE_NAME").len() == "hostile_tls".len();
+pub const OVER_TLS: bool = matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"hostile_tls");
 
 /// The rhythm of a slow peer: the time between two of its bytes, or two looks at a counter. Not a
 /// means to wait for something in the hope that it has happened.

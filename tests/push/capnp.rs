@@ -1,9 +1,5 @@
 //! Cap'n Proto messages, any number on a connection.
-
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
-
-use super::{door, one, push, refused, value, with};
+use super::{one, push, push_in_two, refused, value, with};
 
 /// Text as words: its bytes, a zero, and padding.
 fn words(text: &[u8]) -> Vec<u8> {
@@ -91,16 +87,7 @@ fn messages_are_read_however_their_segments_lie() {
 fn a_message_is_the_same_wherever_the_wire_is_cut() {
     let daemon = one().start();
     let wire = [simple(b"app", b"x 1\ny 2\n"), simple(b"other", b"z 3")].concat();
-    for cut in 0..=wire.len() {
-        let mut connection = TcpStream::connect(door(&daemon)).unwrap();
-        connection.set_nodelay(true).unwrap();
-        connection.write_all(&wire[..cut]).unwrap();
-        connection.write_all(&wire[cut..]).unwrap();
-        connection.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(connection.read(&mut [0]).unwrap_or(0), 0, "{cut}");
-    }
-    let pushes = 2.0 * (wire.len() + 1) as f64;
-    assert_eq!(daemon.own("fanin_push_accepted_total", &[]), Some(pushes));
+    push_in_two(&daemon, &wire);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::base64::decoded_url;
 use crate::config::label_name;
 use crate::exposition::Escaped;
 use crate::http::percent::Decoded;
@@ -145,31 +146,10 @@ impl Group {
 const BASE_64: &str = "@base64";
 const JOB_64: &str = "job@base64";
 
-/// Text in URL-safe base64, its padding optional; `=` alone is no text.
+/// Text in URL-safe base64; `=` alone is no text.
 fn from_base64(text: &str) -> Result<String, BadGroup> {
-    let (mut bits, mut held, mut bytes) = (0_u32, 0_u32, Vec::new());
-    for byte in text.trim_end_matches('=').bytes() {
-        let value = match byte {
-            b'A'..=b'Z' => byte.wrapping_sub(b'A'),
-            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(26),
-            b'0'..=b'9' => byte.wrapping_sub(b'0').wrapping_add(52),
-            b'-' => 62,
-            b'_' => 63,
-            _ => return Err(BadGroup::Base64),
-        };
-        bits = bits << 6 | u32::from(value);
-        held = held.wrapping_add(6);
-        if held >= 8 {
-            held = held.wrapping_sub(8);
-            bytes.push(u8::try_from(bits >> held & 0xff).unwrap_or_default());
-        }
-    }
-    // What is left over is less than a byte, or there is a letter too many.
-    if held >= 6 {
-        Err(BadGroup::Base64)
-    } else {
-        String::from_utf8(bytes).map_err(|_| BadGroup::Base64)
-    }
+    let bytes = decoded_url(text).ok_or(BadGroup::Base64)?;
+    String::from_utf8(bytes).map_err(|_| BadGroup::Base64)
 }
 
 fn check_value(value: &str) -> Result<(), BadGroup> {
