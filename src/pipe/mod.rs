@@ -288,10 +288,7 @@ pub fn check(plan: &config::Pipe) -> Result<(), String> {
 /// What speaks TLS with the other end, where the configuration has something to say about it.
 #[cfg(feature = "tls")]
 fn connector(plan: &config::Pipe) -> Result<Option<Rc<Connector>>, String> {
-    if plan.tls == config::ClientTls::default() {
-        return Ok(None);
-    }
-    Connector::new(&plan.tls).map(|made| Some(made.into())).map_err(|error| error.to_string())
+    Connector::wanted(&plan.tls).map_err(|error| error.to_string())
 }
 
 /// Reads the answer, so that its connection can be kept; returns how its first line begins.

@@ -39,10 +39,7 @@ impl Http {
     pub(super) fn new(plan: &config::Http) -> Result<Self, String> {
         let target = Target::parse(&plan.url).map_err(|error| error.to_string())?;
         #[cfg(feature = "tls")]
-        let tls = match plan.tls == config::ClientTls::default() {
-            true => None,
-            false => Some(Connector::new(&plan.tls).map_err(|error| error.to_string())?.into()),
-        };
+        let tls = Connector::wanted(&plan.tls).map_err(|error| error.to_string())?;
         let place = target.authority().without_folder().to_string().into();
         Ok(Self {
             place,

@@ -146,9 +146,8 @@ impl Source {
         let stats = self.push_stats();
         stats.listens();
         stats.groups(self.state.store.len());
-        let state = Rc::downgrade(&self.state);
+        let state = Rc::clone(&self.state);
         Some(engine.executor.spawn(async move {
-            let Some(state) = state.upgrade() else { return };
             let expired = |expired, left| {
                 state.stats.push.expired(expired);
                 state.stats.push.groups(left);
@@ -308,14 +307,11 @@ impl Arrival {
             yield_now().await;
         }
         let before = self.source.state.store.get(group).and_then(|entry| entry.kept);
-        let Some(Kept { page: before, .. }) = before.filter(|_| adds) else {
+        let text = |kept: &Kept| kept.page.format() == Format::Text;
+        let Some(Kept { page: before, .. }) = before.filter(|kept| adds && text(kept)) else {
             drop(families);
             return Ok(page);
         };
-        if before.format() != Format::Text {
-            drop(families);
-            return Ok(page);
-        }
         let stays = PageFamilies::new(&before, &lent).map_err(no_room)?;
         let mut both = Incoming::new(&self.engine, &self.source);
         for (number, block) in before.text().blocks().iter().enumerate() {

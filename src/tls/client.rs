@@ -101,6 +101,17 @@ impl Default for Connector {
 }
 
 impl Connector {
+    /// What `plan` asks for; `None` where it says nothing, so that the one that trusts the system's
+    /// authorities will do.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connector::new`].
+    pub fn wanted(plan: &config::ClientTls) -> Result<Option<Rc<Self>>, FileError> {
+        let says_nothing = *plan == config::ClientTls::default();
+        if says_nothing { Ok(None) } else { Self::new(plan).map(|made| Some(made.into())) }
+    }
+
     /// Reads the files that `plan` names.
     ///
     /// # Errors

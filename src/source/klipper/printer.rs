@@ -20,8 +20,6 @@ use super::query::Listing;
 use super::table::need;
 use super::verdict::{Report, Verdict};
 use super::walk::{WalkError, Walker};
-#[cfg(feature = "tls")]
-use crate::config::ClientTls;
 use crate::config::{Klipper, Module, Modules, Secret};
 use crate::exposition::{Format, Indexer, Page, Watch};
 use crate::http::client::{Outgoing, Reach, Redirects};
@@ -116,10 +114,7 @@ impl Printer {
         let printer = Self::at(plan.target.clone(), plan.api_key.clone());
         Ok(Self {
             #[cfg(feature = "tls")]
-            tls: match plan.tls == ClientTls::default() {
-                true => None,
-                false => Some(Connector::new(&plan.tls).map_err(|error| error.to_string())?.into()),
-            },
+            tls: Connector::wanted(&plan.tls).map_err(|error| error.to_string())?,
             ..printer
         })
     }
