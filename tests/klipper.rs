@@ -12,7 +12,8 @@ use fanin::memory::Pool;
 use fanin::source::klipper::{Doc, Sheet};
 
 /// Which reply a file is, by the beginning of its name.
-const DOCS: [(&str, Doc); 17] = [
+const DOCS: [(&str, Doc); 18] = [
+    ("printer_query_endstops_status", Doc::EndStops),
     ("server_history_list_all", Doc::Results),
     ("printer_info", Doc::PrinterInfo),
     ("machine_update_status", Doc::Updates),

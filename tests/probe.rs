@@ -61,8 +61,8 @@ fn what_is_left_of_a_print_is_told_in_three_ways() {
     let (daemon, printer) = (prober(), Moonraker::new());
     let status = file("printer_objects_query_all.printing");
     // The configuration is asked for at the same path, once.
-    let settings =
-        "\"status\":{\"configfile\":{\"settings\":{\"extruder\":{\"filament_diameter\":1.75}}},";
+    let settings = "\"status\":{\"configfile\":{\"settings\":{\"extruder\":{\"filament_diameter\":1.75},\
+         \"input_shaper\":{\"shaper_freq_x\":53.2}}},";
     let both = status.replacen("\"status\":{", settings, 1);
     let both = both.replacen("cube.gcode\"", "W\\u00fcrfel \\\"v2\\\" 100%&more.gcode\"", 1);
     printer.answer("/printer/objects/query", 200, &both);
@@ -76,10 +76,77 @@ fn what_is_left_of_a_print_is_told_in_three_ways() {
         let flow = value(&page, "klipper_live_flow_cubic_millimeters_per_second", &[]).unwrap();
         assert!((flow - 1.5875).abs() < 0.001, "{flow}");
         assert_eq!(value(&page, "klipper_print_layer", &[]), Some(2.0));
+        let shaped = value(&page, "klipper_input_shaper_frequency_hertz", &[("axis", "x")]);
+        assert_eq!(shaped, Some(53.2), "{page}");
     }
     assert_eq!(printer.asked("/printer/objects/query"), 3, "the configuration once");
     let name = "/server/files/metadata?filename=W%C3%BCrfel%20%22v2%22%20100%25%26more.gcode HTTP";
     assert!(printer.exporter.heads().iter().any(|head| head.contains(name)));
+}
+
+#[test]
+fn end_stops_are_asked_live_only_where_that_is_allowed_and_disturbs_nothing() {
+    const LIVE: &str = "/printer/query_endstops/status";
+    let probe_of = "{probe: {targets: any, live_endstops: true}}";
+    let (daemon, printer) = (Setup::new().route("/probe", probe_of).start(), Moonraker::new());
+    let answer = |name: &str| printer.answer("/printer/objects/query", 200, &file(name));
+    let triggered =
+        |page: &str| value(page, "klipper_endstop_triggered", &[("endstop", "stepper_x")]);
+    let success =
+        |page: &str| value(page, "klipper_module_success", &[("module", "query_endstops")]);
+    printer.answer(LIVE, 200, r#"{"result":{"stepper_x":"TRIGGERED","stepper y-1":"open"}}"#);
+    let page = probe(&daemon, printer.addr(), "query_endstops");
+    assert_eq!((printer.asked(LIVE), triggered(&page)), (1, Some(1.0)), "{page}");
+    let other = [("endstop", "steppery_1")];
+    assert_eq!(value(&page, "klipper_endstop_triggered", &other), Some(0.0), "{page}");
+    // Of no module that was asked for.
+    probe(&daemon, printer.addr(), "server_info");
+    for name in ["printing", "paused", "heating", "shutdown"] {
+        answer(&format!("printer_objects_query_all.{name}"));
+        let page = probe(&daemon, printer.addr(), "query_endstops");
+        assert_eq!(success(&page), Some(1.0), "{name}: {page}");
+    }
+    assert_eq!(printer.asked(LIVE), 1, "a print");
+    // Refused after all: what the last query found stays, and the page says that there was more.
+    let idle = file("printer_objects_query_all.idle");
+    let asked = idle.replacen("\"last_query\":{", "\"last_query\":{\"stepper_x\":1,", 1);
+    printer.answer("/printer/objects/query", 200, &asked);
+    printer.answer(LIVE, 400, "{\"error\":{\"code\":400,\"message\":\"no\"}}");
+    let page = probe(&daemon, printer.addr(), "query_endstops");
+    assert_eq!((triggered(&page), success(&page)), (Some(1.0), Some(0.0)), "{page}");
+    assert_eq!(printer.asked(LIVE), 2);
+    // Nobody has allowed it.
+    probe(&prober(), printer.addr(), "all");
+    assert_eq!(printer.asked(LIVE), 2);
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_printer_is_asked_over_tls() {
+    let printer = Moonraker::over_tls();
+    let ca = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/tls/cert.pem");
+    let source = |name: &str, tls: &str| {
+        let source = format!("{{klipper: {{target: \"https://{}\"{tls}}}}}", printer.addr());
+        Setup::new().source_of(name, &source)
+    };
+    let known = format!(", tls: {{ca: {ca}, server_name: localhost}}");
+    let probe_of = "{probe: {targets: any, modules: all}}";
+    let daemon = source("voron", &known).route("/probe", probe_of).start();
+    let page = daemon.get("/probe?target=voron&modules=all").body;
+    assert_eq!(value(&page, "fanin_probe_success", &[]), Some(1.0), "{page}");
+    assert!(value(&page, "klipper_extruder_temperature", &[]).is_some(), "{page}");
+    let handshakes = printer.exporter.connections();
+    daemon.get("/probe?target=voron&modules=all");
+    assert_eq!(printer.exporter.connections(), handshakes, "kept");
+    // The same place by its address is the same printer, with its authority.
+    let by_address = daemon.get(&format!("/probe?target=https://{}", printer.addr())).body;
+    assert_eq!(value(&by_address, "klipper_up", &[]), Some(1.0), "{by_address}");
+    // Without the authority it is not believed, and told why.
+    let daemon = source("voron", "").route("/probe", probe_of).start();
+    let page = daemon.get("/probe?target=voron").body;
+    assert_eq!(value(&page, "klipper_up", &[]), Some(0.0), "{page}");
+    let labels = [("module", "server_info"), ("reason", "tls")];
+    assert_eq!(value(&page, "klipper_module_failure_info", &labels), Some(1.0), "{page}");
 }
 
 #[test]

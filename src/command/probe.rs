@@ -22,7 +22,7 @@ pub(super) fn run(typed: cli::Probe) -> ExitCode {
         }
     };
     let engine = runtime::engine(&Limits::default());
-    let printer = Printer::at(typed.target.0, key);
+    let printer = Printer::at(typed.target.0, key, false);
     let now = Instant::now();
     let ask = Ask {
         modules: typed.modules.0,

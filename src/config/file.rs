@@ -230,6 +230,7 @@ keys! {
     ProbeKeys, "a probe" {
         modules: OneOrMany<Text>,
         targets: OneOrMany<Text>,
+        live_endstops: Text,
     }
     later: []
 }
@@ -255,6 +256,7 @@ keys! {
         modules: OneOrMany<Text>,
         api_key: Text,
         api_key_file: Text,
+        live_endstops: Text,
         #[cfg(feature = "tls")]
         tls: ClientTlsFile,
     }

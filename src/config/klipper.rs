@@ -12,7 +12,7 @@ use super::secret::Secret;
 use super::shape::{OneOrMany, Text};
 use super::source::secret;
 use super::targets::Targets;
-use super::value::BadValue;
+use super::value::{self, BadValue};
 use crate::http::url::Target;
 use crate::limits;
 
@@ -271,6 +271,7 @@ pub(super) fn probe(
     let printers = all.filter(|(_, source)| matches!(source.kind, Kind::Klipper(_)));
     let members = printers.map(|(number, _)| Member::Source(number)).collect();
     let modules = modules(&at.key("modules"), file.modules.as_ref(), context)?;
+    let live_endstops = live_endstops(at, file.live_endstops.as_ref(), context)?;
     let mut targets = Targets::default();
     let at = at.key("targets");
     let listed = each(&at, file.targets.as_ref());
@@ -279,7 +280,7 @@ pub(super) fn probe(
         let text = context.text(&at, text)?;
         targets.add(&text).map_err(|rule| Fault::value(&at, &text, rule))?;
     }
-    Ok(Probe { members, modules, targets })
+    Ok(Probe { members, modules, targets, live_endstops })
 }
 
 /// `sources.NAME.klipper`; a text is its target.
@@ -318,9 +319,16 @@ pub(super) fn klipper(
         target,
         api_key,
         modules,
+        live_endstops: live_endstops(at, file.live_endstops.as_ref(), context)?,
         #[cfg(feature = "tls")]
         tls,
     })
+}
+
+/// `live_endstops` of a printer or a probe.
+fn live_endstops(at: &At<'_>, file: Option<&Text>, context: &Context<'_>) -> Result<bool, Fault> {
+    let may = context.value(&at.key("live_endstops"), file, value::switch)?;
+    Ok(may.unwrap_or(false))
 }
 
 /// Whether this can be an API key.

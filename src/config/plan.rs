@@ -154,6 +154,8 @@ pub struct Probe {
     pub modules: Modules,
     /// Which others may be asked for.
     pub targets: Targets,
+    /// Whether their end stops may be asked live.
+    pub live_endstops: bool,
 }
 
 /// Many pages at one path, each by its name.
@@ -359,6 +361,8 @@ pub struct Klipper {
     pub api_key: Option<Secret>,
     /// What it is asked for.
     pub modules: Modules,
+    /// Whether its end stops may be asked live.
+    pub live_endstops: bool,
     /// How TLS is spoken to it.
     #[cfg(feature = "tls")]
     pub tls: ClientTls,

@@ -35,6 +35,7 @@ pub struct ProbeOutlet {
     printers: Vec<Rc<Source>>,
     modules: Modules,
     targets: Targets,
+    live_endstops: bool,
     /// Others that were asked for, the newest last.
     known: RefCell<Vec<Rc<Printer>>>,
 }
@@ -74,6 +75,7 @@ impl ProbeOutlet {
             printers: plan.members.iter().filter_map(printer).collect(),
             modules: plan.modules,
             targets: plan.targets.clone(),
+            live_endstops: plan.live_endstops,
             known: RefCell::default(),
         }
     }
@@ -156,7 +158,7 @@ impl ProbeOutlet {
         let at = known.iter().position(|printer| *printer.target() == target);
         let printer = match at {
             Some(at) => known.remove(at),
-            None => Rc::new(Printer::at(target, None)),
+            None => Rc::new(Printer::at(target, None, self.live_endstops)),
         };
         if known.len() >= KLIPPER_TARGETS {
             known.remove(0);

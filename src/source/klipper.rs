@@ -9,6 +9,7 @@
 
 mod derived;
 mod doc;
+mod end_stops;
 mod facts;
 mod pattern;
 mod printer;
@@ -35,15 +36,28 @@ pub struct Sheet {
     facts: Facts,
     modules: Modules,
     budget: Budget,
-    /// Of the printer's filament, where it is known.
+    settings: Settings,
+}
+
+/// What is remembered of Klipper's configuration, where it says so.
+#[derive(Clone, Copy, Default)]
+struct Settings {
+    /// Diameter of the filament in mm.
     diameter: Option<f64>,
+    /// What the input shaper damps in x and y, in Hz.
+    shaped: [Option<f64>; 2],
 }
 
 impl Sheet {
     /// An empty one for these modules; `budget` pays for it.
     #[must_use]
     pub fn new(modules: Modules, budget: &Budget) -> Self {
-        Self { facts: Facts::new(budget), modules, budget: budget.clone(), diameter: None }
+        Self {
+            facts: Facts::new(budget),
+            modules,
+            budget: budget.clone(),
+            settings: Settings::default(),
+        }
     }
 
     /// Reads a whole reply. Whether it had what it was asked for.
@@ -81,7 +95,7 @@ impl Sheet {
     fn finish(&self, mut out: Writer, modules: Modules) -> Result<Text, PageError> {
         rows::write(&self.facts, modules, &mut out);
         special::write(&self.facts, modules, &mut out);
-        derived::write(&self.facts, modules, self.diameter, &mut out);
+        derived::write(&self.facts, modules, &self.settings, &mut out);
         out.finish()
     }
 

@@ -75,6 +75,25 @@ impl Exporter {
 
     /// Holds each connection's conversation by `script`; the connection closes when it returns.
     pub fn talking(script: impl Fn(&mut Conversation) + Send + Sync + 'static) -> Self {
+        Self::over(|stream| Box::new(stream), script)
+    }
+
+    /// The same over TLS, with the certificate in `tests/common/tls`.
+    #[cfg(feature = "tls")]
+    pub fn talking_tls(script: impl Fn(&mut Conversation) + Send + Sync + 'static) -> Self {
+        let config = super::tls::server();
+        let wire = move |stream| {
+            let tls = rustls::ServerConnection::new(config.clone()).unwrap();
+            Box::new(rustls::StreamOwned::new(tls, stream)) as Box<dyn Wire>
+        };
+        Self::over(wire, script)
+    }
+
+    /// Holds conversations over what `wire` makes of each connection.
+    fn over(
+        wire: impl Fn(TcpStream) -> Box<dyn Wire> + Send + 'static,
+        script: impl Fn(&mut Conversation) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap().to_string();
         let accept = move || {
@@ -82,7 +101,7 @@ impl Exporter {
             stream.set_read_timeout(Some(LIMIT * 2))?;
             stream.set_write_timeout(Some(LIMIT * 2))?;
             stream.set_nodelay(true)?;
-            Ok::<Box<dyn Wire>, io::Error>(Box::new(stream))
+            Ok(wire(stream))
         };
         Self::run(addr, accept, script)
     }

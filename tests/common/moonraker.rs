@@ -5,10 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::exporter::{Exporter, reply};
+use super::exporter::{Conversation, Exporter, reply};
 
 /// What is answered at a path: status and body.
 type Answers = HashMap<String, (u16, String)>;
+
+/// What is said over one connection.
+type Script = Box<dyn Fn(&mut Conversation) + Send + Sync>;
 
 /// A Moonraker that lives as long as this value.
 pub struct Moonraker {
@@ -54,11 +57,21 @@ impl Drop for Moonraker {
 impl Moonraker {
     /// An idle printer.
     pub fn new() -> Self {
+        Self::at(|script| Exporter::talking(script))
+    }
+
+    /// The same over TLS, with the certificate in `tests/common/tls`.
+    #[cfg(feature = "tls")]
+    pub fn over_tls() -> Self {
+        Self::at(|script| Exporter::talking_tls(script))
+    }
+
+    fn at(start: fn(Script) -> Exporter) -> Self {
         let answers = FILES.map(|(path, name)| (path.to_owned(), (200, file(name))));
         let answers = Arc::new(Mutex::new(HashMap::from(answers)));
         let bodies = Arc::new(Mutex::new(Vec::new()));
         let (given, seen) = (Arc::clone(&answers), Arc::clone(&bodies));
-        let exporter = Exporter::talking(move |conversation| {
+        let exporter = start(Box::new(move |conversation| {
             while let Some(head) = conversation.request() {
                 if given.lock().unwrap().is_empty() {
                     return;
@@ -78,7 +91,7 @@ impl Moonraker {
                     return;
                 }
             }
-        });
+        }));
         Self { exporter, answers, bodies }
     }
 

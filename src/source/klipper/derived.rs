@@ -1,5 +1,6 @@
 //! What is worked out from several fields, beyond prometheus-klipper-exporter.
 
+use super::Settings;
 use super::facts::{Facts, Seen as Element};
 use super::write::Writer;
 use crate::config::{Module, Modules};
@@ -23,16 +24,18 @@ const RESULTS: [&str; 8] = [
     "in_progress",
 ];
 
-/// All of it, for those of `modules` that have it. `diameter` is that of the filament.
-pub(super) fn write(facts: &Facts, modules: Modules, diameter: Option<f64>, out: &mut Writer) {
+/// All of it, for those of `modules` that have it.
+pub(super) fn write(facts: &Facts, modules: Modules, settings: &Settings, out: &mut Writer) {
     type Of = fn(&Facts, &mut Writer);
-    let all: [(Module, Of); 7] = [
+    let all: [(Module, Of); 9] = [
         (Module::States, reason),
         (Module::Print, print),
         (Module::Bed, mesh),
         (Module::Mcus, micro_controllers),
         (Module::Drivers, flags),
         (Module::Jobs, results),
+        (Module::Jobs, waiting),
+        (Module::Jobs, auxiliary_totals),
         (Module::Host, announcements),
     ];
     for (module, of) in all {
@@ -44,7 +47,8 @@ pub(super) fn write(facts: &Facts, modules: Modules, diameter: Option<f64>, out:
         updates(facts, out);
     }
     if modules.has(Module::Motion) {
-        flow(facts, diameter, out);
+        flow(facts, settings.diameter, out);
+        shaper(settings, out);
     }
 }
 
@@ -105,6 +109,16 @@ fn flow(facts: &Facts, diameter: Option<f64>, out: &mut Writer) {
         let area = std::f64::consts::PI * diameter * diameter / 4.0;
         out.gauge("live_flow_cubic_millimeters_per_second", "Flow of the filament at this moment.");
         out.sample(speed * area);
+    }
+}
+
+/// What the input shaper is set to.
+fn shaper(settings: &Settings, out: &mut Writer) {
+    out.gauge("input_shaper_frequency_hertz", "Vibrations that the input shaper damps.");
+    for (axis, frequency) in ["x", "y"].into_iter().zip(settings.shaped) {
+        if let Some(frequency) = frequency {
+            out.label("axis", axis).sample(frequency);
+        }
     }
 }
 
@@ -186,6 +200,35 @@ fn results(facts: &Facts, out: &mut Writer) {
     out.gauge("last_job_end_timestamp_seconds", "When the last job ended.");
     if let Some(end) = jobs().find_map(|job| job.field("end_time").and_then(|end| end.number())) {
         out.sample(end);
+    }
+}
+
+/// How long the job has waited that has waited longest.
+fn waiting(facts: &Facts, out: &mut Writer) {
+    let Some(queue) = facts.of(Module::Jobs, "") else { return };
+    let waits = queue.fields("queued_jobs.#.time_in_queue");
+    let waits = waits.filter_map(|value| value.number()?.parse::<f64>().ok());
+    out.gauge("job_queue_oldest_wait_seconds", "How long the oldest job waits that does.");
+    if let Some(longest) = waits.reduce(f64::max) {
+        out.sample(longest);
+    }
+}
+
+/// What Moonraker's sensors have measured over all jobs, such as energy.
+fn auxiliary_totals(facts: &Facts, out: &mut Writer) {
+    let families = [
+        ("total", "job_auxiliary_total", "What a sensor has measured over all jobs."),
+        ("maximum", "job_auxiliary_maximum", "The most that it has measured of one job."),
+    ];
+    for (field, name, help) in families {
+        out.gauge(name, help);
+        for total in facts.all(Module::Jobs, "auxiliary_totals/#") {
+            let Some(number) = total.field(field).and_then(|value| value.number()) else {
+                continue;
+            };
+            out.label("provider", total.key());
+            out.label("field", total.word("field").unwrap_or_default()).sample(number);
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Doc {
     Metadata,
     /// Of Klipper's configuration; asked for once after each start.
     Settings,
+    /// A live query, which halts what Klipper does: asked for only as `end_stops.rs` says.
+    EndStops,
 }
 
 impl Doc {
@@ -69,13 +71,14 @@ impl Doc {
             Self::Sensors => "/server/sensors/list",
             Self::Announcements => "/server/announcements/list",
             Self::Metadata => "/server/files/metadata",
+            Self::EndStops => "/printer/query_endstops/status",
         }
     }
 
     /// Whether Klipper has to be there for it, and not only Moonraker.
     #[must_use]
     pub const fn is_of_klipper(self) -> bool {
-        matches!(self, Self::Objects | Self::PrinterInfo)
+        matches!(self, Self::Objects | Self::PrinterInfo | Self::EndStops)
     }
 
     /// The way down to what the table's paths start at.

@@ -3,7 +3,7 @@
 //! What is remembered from probe to probe is the question to Klipper, for as long as Klipper is the
 //! same: it is made anew when Klipper has restarted, was not ready, or cannot be asked, and every
 //! [`KLIPPER_LIST_KEPT`]. Towards Klipper itself there are two requests, `objects/list` and
-//! `objects/query`: neither disturbs a print.
+//! `objects/query`: neither disturbs a print. Which other there may be is said in `end_stops.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write as _};
@@ -13,13 +13,14 @@ use std::time::Instant;
 
 use smol::future::{yield_now, zip};
 
-use super::Sheet;
 use super::doc::Doc;
+use super::end_stops;
 use super::facts::Seen;
 use super::query::Listing;
 use super::table::need;
 use super::verdict::{Report, Verdict};
 use super::walk::{WalkError, Walker};
+use super::{Settings, Sheet};
 use crate::config::{Klipper, Module, Modules, Secret};
 use crate::exposition::{Format, Indexer, Page, Watch};
 use crate::http::client::{Outgoing, Reach, Redirects};
@@ -44,6 +45,8 @@ const SETTINGS: &[u8] = br#"{"objects":{"configfile":["settings"]}}"#;
 pub struct Printer {
     target: Target,
     api_key: Option<Secret>,
+    /// Whether its end stops may be asked live, where that disturbs nothing.
+    live_endstops: bool,
     #[cfg(feature = "tls")]
     tls: Option<Rc<Connector>>,
     place: Box<str>,
@@ -52,8 +55,8 @@ pub struct Printer {
     expected: Cell<usize>,
     /// Why it was not there last time, in a word.
     reason: Cell<Option<&'static str>>,
-    /// Diameter of its filament, once it is known.
-    diameter: Cell<Option<f64>>,
+    /// What its configuration says, once it is known.
+    settings: Cell<Option<Settings>>,
     /// Bytes that Klipper had sent its micro-controller: fewer than before are those of a new start.
     sent: Cell<f64>,
 }
@@ -111,7 +114,7 @@ impl Printer {
     ///
     /// Text for files that TLS needs and that cannot be used.
     pub fn new(plan: &Klipper) -> Result<Self, String> {
-        let printer = Self::at(plan.target.clone(), plan.api_key.clone());
+        let printer = Self::at(plan.target.clone(), plan.api_key.clone(), plan.live_endstops);
         Ok(Self {
             #[cfg(feature = "tls")]
             tls: Connector::wanted(&plan.tls).map_err(|error| error.to_string())?,
@@ -121,18 +124,19 @@ impl Printer {
 
     /// The printer there, of which nothing is known.
     #[must_use]
-    pub fn at(target: Target, api_key: Option<Secret>) -> Self {
+    pub fn at(target: Target, api_key: Option<Secret>, live_endstops: bool) -> Self {
         let place = target.authority().without_folder().to_string().into();
         Self {
             place,
             target,
             api_key,
+            live_endstops,
             #[cfg(feature = "tls")]
             tls: None,
             question: RefCell::default(),
             expected: Cell::new(FIRST_BLOCKS),
             reason: Cell::new(None),
-            diameter: Cell::new(None),
+            settings: Cell::new(None),
             sent: Cell::new(0.0),
         }
     }
@@ -201,9 +205,10 @@ impl Printer {
         zip(zip(lane(), lane()), zip(lane(), lane())).await;
         // What is known only now costs at most what it would show.
         let _ = within(ask.deadline, Box::pin(probe.file())).await;
+        probe.end_stops().await;
         let Probe { sheet, reports, .. } = probe;
         let (mut sheet, reports) = (sheet.into_inner(), reports.into_inner());
-        sheet.diameter = self.diameter.get();
+        sheet.settings = self.settings.get().unwrap_or_default();
         if reports.iter().any(|report| report.error.as_ref().is_some_and(ScrapeError::is_memory)) {
             return Err(ScrapeError::Memory);
         }
@@ -222,15 +227,20 @@ impl Probe<'_> {
     async fn lane(&self) {
         loop {
             let Some(doc) = self.docs.borrow_mut().pop() else { return };
-            let start = Instant::now();
-            let end = within(self.ask.deadline, Box::pin(self.doc(doc))).await;
-            if end.as_ref().is_err_and(is_unreachable) {
-                // So are the others.
-                self.docs.borrow_mut().clear();
-            }
-            let report = Report { doc, took: start.elapsed(), error: end.err() };
-            self.reports.borrow_mut().push(report);
+            self.report(doc).await;
         }
+    }
+
+    /// Asks for one reply, and takes down how that went.
+    async fn report(&self, doc: Doc) {
+        let start = Instant::now();
+        let end = within(self.ask.deadline, Box::pin(self.doc(doc))).await;
+        if end.as_ref().is_err_and(is_unreachable) {
+            // So are the others.
+            self.docs.borrow_mut().clear();
+        }
+        let report = Report { doc, took: start.elapsed(), error: end.err() };
+        self.reports.borrow_mut().push(report);
     }
 
     /// Asks for one reply.
@@ -295,13 +305,25 @@ impl Probe<'_> {
         self.read_at(Doc::Metadata, &path, None).await
     }
 
-    /// Asks once for the diameter of the filament: the whole configuration is long.
+    /// Asks for the end stops as they are, where that is allowed and disturbs nothing.
+    async fn end_stops(&self) {
+        let wanted = self.printer.live_endstops && self.ask.modules.has(Module::QueryEndstops);
+        if wanted && end_stops::may_be_asked(&self.sheet.borrow()) {
+            self.report(Doc::EndStops).await;
+        }
+    }
+
+    /// Asks once for what the configuration says: all of it is long.
     async fn settings(&self) -> Result<(), ScrapeError> {
-        if self.ask.modules.has(Module::Motion) && self.printer.diameter.get().is_none() {
+        if self.ask.modules.has(Module::Motion) && self.printer.settings.get().is_none() {
             self.read(Doc::Settings, Some(SETTINGS)).await?;
             let sheet = self.sheet.borrow();
-            let extruder = sheet.core("configfile/settings/extruder");
-            self.printer.diameter.set(extruder.and_then(|it| it.number("filament_diameter")));
+            let number = |path, field| sheet.core(path).and_then(|it| it.number(field));
+            self.printer.settings.set(Some(Settings {
+                diameter: number("configfile/settings/extruder", "filament_diameter"),
+                shaped: ["shaper_freq_x", "shaper_freq_y"]
+                    .map(|field| number("configfile/settings/input_shaper", field)),
+            }));
         }
         Ok(())
     }
@@ -320,7 +342,7 @@ impl Probe<'_> {
         let sent = sheet.core("mcu").and_then(|mcu| mcu.number("last_stats.bytes_write"));
         let before = self.printer.sent.replace(sent.unwrap_or_default());
         if sent.is_some_and(|sent| sent < before) {
-            self.printer.diameter.set(None);
+            self.printer.settings.set(None);
         }
         let ready =
             sheet.core("webhooks").is_some_and(|klipper| klipper.word("state") == Some("ready"));

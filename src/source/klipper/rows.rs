@@ -114,13 +114,17 @@ fn sample(
     }
 }
 
-/// What a field's pattern stands for, as its label has it: axes are numbered only in JSON.
+/// What a field's pattern stands for, as its label has it: axes and colors are numbered only in JSON.
 fn part_name<'a>(metric: &Metric, sub: &'a str) -> &'a str {
     match (metric.label, sub) {
         ("axis", "0") => "x",
         ("axis", "1") => "y",
         ("axis", "2") => "z",
         ("axis", "3") => "e",
+        ("color", "0") => "red",
+        ("color", "1") => "green",
+        ("color", "2") => "blue",
+        ("color", "3") => "white",
         _ => sub,
     }
 }

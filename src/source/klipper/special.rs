@@ -1,7 +1,7 @@
 //! What the table's rows cannot say.
 
+use super::end_stops;
 use super::facts::{Facts, Seen as Element};
-
 use super::table;
 use super::write::{Writer, cleaned};
 use crate::config::{Module, Modules};
@@ -15,11 +15,12 @@ const SLOTS: [&str; 4] = ["A", "B", "C", "D"];
 /// All of it, for those of `modules` that have it.
 pub(super) fn write(facts: &Facts, modules: Modules, out: &mut Writer) {
     type Of = fn(&Facts, &mut Writer);
-    let all: [(Module, Of); 7] = [
+    let all: [(Module, Of); 8] = [
         (Module::ProcessStats, process),
         (Module::ServerInfo, api_version),
         (Module::SystemInfo, services),
         (Module::History, job),
+        (Module::QueryEndstops, end_stops::write),
         (Module::Mmu, gates),
         (Module::Cfs, slots),
         (Module::Spoolman, spool),

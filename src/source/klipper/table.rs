@@ -212,10 +212,21 @@ mod special {
         keeps(Module::History, &["print_stats"], &[keep("total_duration")]),
         // Whether Klipper is there, and whether it is the one that was there before.
         keeps(Module::Core, &["webhooks"], &[keep("state")]),
+        // Whether a live query of end stops would disturb it.
+        keeps(Module::Core, &["print_stats"], &[keep("state")]),
+        keeps(Module::Core, &["idle_timeout"], &[keep("state")]),
         keeps(Module::Core, &["mcu"], &[keep("last_stats.bytes_write")]),
         Object {
             doc: Doc::Settings,
             ..keeps(Module::Core, &["configfile/settings/extruder"], &[keep("filament_diameter")])
+        },
+        Object {
+            doc: Doc::Settings,
+            ..keeps(
+                Module::Core,
+                &["configfile/settings/input_shaper"],
+                &[keep("shaper_freq_x"), keep("shaper_freq_y")],
+            )
         },
     ];
 }

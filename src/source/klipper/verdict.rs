@@ -45,10 +45,14 @@ impl<'a> Verdict<'a> {
         Self { up, modules, reports, took }
     }
 
-    /// The replies that a module needs; none where they were not even asked for.
+    /// The replies that a module needs; none where they were not even asked for. Behind them those
+    /// that were asked for later.
     fn of(&self, module: crate::config::Module) -> impl Iterator<Item = Option<&'a Report>> {
-        let docs = Doc::ALL.into_iter().filter(move |doc| need(Modules::only(module), *doc));
-        docs.map(|doc| self.reports.iter().find(|report| report.doc == doc))
+        let module = Modules::only(module);
+        let docs = Doc::ALL.into_iter().filter(move |doc| need(module, *doc));
+        let is_later = move |it: &&Report| !Doc::ALL.contains(&it.doc) && need(module, it.doc);
+        let later = self.reports.iter().filter(is_later).map(Some);
+        docs.map(|doc| self.reports.iter().find(|report| report.doc == doc)).chain(later)
     }
 
     /// At the front of the page, whatever else is on it.

@@ -77,6 +77,28 @@ pub(super) const OBJECTS: &[Object] = &[
                 "Volume to purge in mm³.",
             ),
             gauge("runout", "mmu_runout", "Whether a runout is being handled."),
+            // Not in prometheus-klipper-exporter.
+            gate("sensors.*", "mmu_sensor_triggered", "sensor", "Whether a sensor sees filament."),
+            gauge(
+                "extruder_filament_remaining",
+                "mmu_extruder_filament_remaining_mm",
+                "Filament left between extruder and nozzle after an unload, in mm.",
+            ),
+            gauge(
+                "sync_feedback_bias_raw",
+                "mmu_sync_feedback_bias_raw",
+                "Tension (-1) to compression (1) of the filament, as measured.",
+            ),
+            gauge(
+                "sync_feedback_bias_modelled",
+                "mmu_sync_feedback_bias_modelled",
+                "The same as the MMU reckons.",
+            ),
+            gauge(
+                "sync_feedback_flow_rate",
+                "mmu_sync_feedback_flow_rate",
+                "Flow that the feedback measures, in percent.",
+            ),
             gauge(
                 "clog_detection_enabled",
                 "mmu_clog_detection_mode",

@@ -450,6 +450,28 @@ pub(super) const OBJECTS: &[Object] = &[
         (Key::All, "pin"),
         &[gauge("value", "pin_value", "What a pin of any kind is set to.")],
     ),
+    many(
+        Module::Sensors,
+        &["gcode_button *"],
+        (Key::Plain, "button"),
+        &[metric(
+            "state",
+            "button_pressed",
+            Take::Is("PRESSED"),
+            ("", "Whether a button is pressed."),
+        )],
+    ),
+    many(
+        Module::Sensors,
+        &["led *", "neopixel *", "dotstar *", "pca9533 *", "pca9632 *"],
+        (Key::All, "led"),
+        &[each(
+            "color_data.0.#",
+            "led_brightness_ratio",
+            "color",
+            "Brightness of the first light of a chain.",
+        )],
+    ),
     Object {
         doc: Doc::Sensors,
         ..many(
@@ -469,6 +491,16 @@ pub(super) const OBJECTS: &[Object] = &[
         doc: Doc::Results,
         ..many(Module::Jobs, &["jobs/#"], (Key::Plain, ""), &[keep("status"), keep("end_time")])
     },
+    Object {
+        doc: Doc::Totals,
+        ..many(
+            Module::Jobs,
+            &["auxiliary_totals/#"],
+            (Key::Field("provider"), ""),
+            &[keep("provider"), keep("field"), keep("total"), keep("maximum")],
+        )
+    },
+    of(Doc::JobQueue, Module::Jobs, &[""], &[keep("queued_jobs.#.time_in_queue")]),
     // updates
     of(
         Doc::Updates,
@@ -564,6 +596,59 @@ pub(super) const OBJECTS: &[Object] = &[
             "Processor time in use on a core.",
         )],
     ),
+    of(
+        Doc::SystemInfo,
+        Module::Host,
+        &["system_info"],
+        &[
+            metric(
+                "distribution.name",
+                "host_info",
+                Take::Record(&[
+                    part("os", "distribution.name"),
+                    part("kernel", "distribution.kernel_version"),
+                    part("processor", "cpu_info.model"),
+                ]),
+                ("", "The host."),
+            ),
+            keep("distribution.kernel_version"),
+            keep("cpu_info.model"),
+            metric(
+                "sd_info.product_name",
+                "host_sd_card_info",
+                Take::Record(&[
+                    part("manufacturer", "sd_info.manufacturer"),
+                    part("product", "sd_info.product_name"),
+                    part("made", "sd_info.manufacturer_date"),
+                ]),
+                ("", "The host's SD card."),
+            ),
+            keep("sd_info.manufacturer"),
+            keep("sd_info.manufacturer_date"),
+            gauge("sd_info.total_bytes", "host_sd_card_size_bytes", "Size of the SD card."),
+        ],
+    ),
+    Object {
+        doc: Doc::Devices,
+        ..many(
+            Module::Host,
+            &["devices/#"],
+            (Key::Field("device"), "device"),
+            &[
+                keep("device"),
+                gauge(
+                    "locked_while_printing",
+                    "power_device_locked_while_printing",
+                    "Whether a power device cannot be switched during a print.",
+                ),
+                gauge(
+                    "is_shutdown",
+                    "power_device_shutdown",
+                    "Whether Klipper is shut down, and with it the device that it switches.",
+                ),
+            ],
+        )
+    },
     Object {
         doc: Doc::Announcements,
         ..many(

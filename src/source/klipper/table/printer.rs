@@ -1,6 +1,6 @@
 //! Klipper's objects that every printer may have.
 
-use super::{Doc, Key, Metric, Module, Object, Take, counter, gauge, metric, text};
+use super::{Doc, Key, Metric, Module, Object, Take, counter, gauge, keep, metric, text};
 
 const fn one(paths: &'static [&'static str], metrics: &'static [Metric]) -> Object {
     kind(paths, (Key::One, ""), metrics)
@@ -361,17 +361,21 @@ pub(super) const OBJECTS: &[Object] = &[
             ),
         ],
     ),
-    // A live query would halt a print: this is what the last one found.
+    // What the last query found, and where it is allowed a live one: see `end_stops.rs`.
     Object {
         doc: Doc::Objects,
         module: Module::QueryEndstops,
-        paths: &["query_endstops/last_query/*"],
-        key: Key::Part,
-        label: "endstop",
-        metrics: &[gauge(
-            "",
-            "endstop_triggered",
-            "Whether an end stop was triggered when it was last asked.",
-        )],
+        paths: &["query_endstops"],
+        key: Key::One,
+        label: "",
+        metrics: &[keep("last_query.*")],
+    },
+    Object {
+        doc: Doc::EndStops,
+        module: Module::QueryEndstops,
+        paths: &[""],
+        key: Key::One,
+        label: "",
+        metrics: &[keep("*")],
     },
 ];
