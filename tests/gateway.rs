@@ -12,23 +12,13 @@ mod common;
 use std::process::Command;
 
 use common::peers::{Peer, find, free_port};
-use common::{Daemon, Reply, Setup, daemon, page};
+use common::push::request as send;
+use common::{Daemon, Setup, daemon, page};
 
 fn hub(keys: &str) -> Setup {
     Setup::new()
         .source_of("hub", &format!("{{push: {{{keys}}}}}"))
         .route("/metrics", "{receive: hub, relay: hub, merge: {sources: hub, label: none}}")
-}
-
-/// Sends a request with a body on a connection of its own.
-fn send(address: &str, method: &str, path: &str, fields: &str, body: &[u8]) -> Reply {
-    let mut connection = common::Connection::open(address);
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n{fields}Content-Length: {}\r\n\r\n",
-        body.len()
-    );
-    connection.send(&[head.as_bytes(), body].concat());
-    connection.reply()
 }
 
 fn put(daemon: &Daemon, path: &str, body: &str) -> u16 {

@@ -38,12 +38,7 @@ fn door(daemon: &Daemon) -> &str {
 
 /// Sends these bytes on a connection of their own, and waits until it is closed at the other end.
 fn push(daemon: &Daemon, bytes: &[u8]) {
-    let mut connection = TcpStream::connect(door(daemon)).unwrap();
-    connection.set_read_timeout(Some(common::LIMIT)).unwrap();
-    // What is refused may be closed before all of it is sent.
-    let _ = connection.write_all(bytes);
-    let _ = connection.shutdown(Shutdown::Write);
-    let _ = connection.read(&mut [0]);
+    common::push::push_to(&daemon.listeners[1], bytes);
 }
 
 /// The value of a sample in `/merged`, if it is there.

@@ -3,12 +3,10 @@
 
 mod common;
 
-use std::process::Command;
-
 use yaml_serde::Value;
 
 use common::exporter::reply;
-use common::{Daemon, Exporter, Setup, command, peers};
+use common::{Daemon, Exporter, Setup, page};
 
 const GOOD: &str = "# TYPE up gauge\nup{a=\"b\"} 1\nup 2\n";
 const HTML: &str = "text/html; charset=utf-8";
@@ -19,42 +17,13 @@ fn html(daemon: &Daemon) -> String {
     let reply = daemon.get("/");
     assert_eq!(reply.status, 200, "{}", reply.body);
     assert_eq!(reply.header("content-type"), Some(HTML));
-    assert_tidy(&reply.body);
+    page::assert_tidy(&reply.body);
     reply.body
 }
 
-/// The page for programs, judged by Python where that is installed. All JSON is YAML.
+/// The page for programs.
 fn json(daemon: &Daemon) -> Value {
-    let reply = daemon.get_with("/", &[("Accept", JSON)]);
-    assert_eq!(reply.status, 200, "{}", reply.body);
-    assert_eq!(reply.header("content-type"), Some(JSON));
-    if let Some(python) = peers::find("JSON by Python", &["python3"]) {
-        let done = command::run(Command::new(python).args(["-m", "json.tool"]), &reply.body);
-        assert_eq!(done.code, Some(0), "{}\n{}", done.err, reply.body);
-    }
-    yaml_serde::from_str(&reply.body).unwrap()
-}
-
-/// Asserts that whatever is opened and must be closed is, in order, and that there is no script.
-fn assert_tidy(page: &str) {
-    /// Elements that end where the next one begins, or have no end.
-    const OPEN: [&str; 13] = [
-        "!doctype", "html", "meta", "li", "dt", "dd", "tr", "td", "th", "br", "path", "thead",
-        "tbody",
-    ];
-    let mut open: Vec<&str> = Vec::new();
-    for tag in page.split('<').skip(1) {
-        let (tag, _) = tag.split_once('>').unwrap_or_else(|| panic!("<{tag} has no end"));
-        let name = tag.split([' ', '\n']).next().unwrap();
-        match name.strip_prefix('/') {
-            Some(name) if OPEN.contains(&name) => {}
-            Some(name) => assert_eq!(open.pop(), Some(name), "</{name}>\n{page}"),
-            None if OPEN.contains(&name) => {}
-            None => open.push(name),
-        }
-    }
-    assert!(open.is_empty(), "{open:?}");
-    assert!(!page.contains("<script") && !page.contains("javascript:"), "{page}");
+    page::json(&daemon.get_with("/", &[("Accept", JSON)]))
 }
 
 /// The sources' names and states, in the order of the page.

@@ -137,8 +137,10 @@ keys! {
         receive: Text,
         #[cfg(feature = "push")]
         relay: Text,
+        #[cfg(feature = "push")]
+        apps: OneOrMany<Text>,
     }
-    later: ["apps", "sd", "status"]
+    later: ["sd", "status"]
 }
 
 keys! {

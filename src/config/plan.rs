@@ -127,6 +127,9 @@ pub enum Outlet {
     /// Pages of this source leave one by one, below the path.
     #[cfg(feature = "push")]
     Relay(Member),
+    /// Who brought pages to these sources.
+    #[cfg(feature = "push")]
+    Apps(Vec<Member>),
 }
 
 impl Outlet {
@@ -140,6 +143,8 @@ impl Outlet {
             Self::Probe(probe) => &probe.members,
             #[cfg(feature = "push")]
             Self::Receive(member) | Self::Relay(member) => std::slice::from_ref(member),
+            #[cfg(feature = "push")]
+            Self::Apps(members) => members,
         }
     }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::address::Listen;
 use super::at::At;
-use super::build::{Context, listens, some_time};
+use super::build::{Context, at_least_one, each, listens, some_time};
 use super::error::Fault;
 use super::file::{PushFile, RouteFile, SourceFile};
-use super::outlet::member;
+use super::outlet::{member, members};
 use super::plan::{Kind, Member, Outlet, Push, PushFormat, Route, Server, Source};
-use super::shape::Text;
+use super::shape::{OneOrMany, Text};
 use super::value::{self, BadValue};
 use crate::limits;
 
@@ -94,7 +94,7 @@ pub(super) fn no_address_twice(servers: &[Server], sources: &[Source]) -> Result
     Ok(())
 }
 
-/// `receive` and `relay` of a route.
+/// `receive`, `relay` and `apps` of a route.
 pub(super) fn outlets(
     at: &At<'_>,
     file: &RouteFile,
@@ -105,19 +105,42 @@ pub(super) fn outlets(
         let Some(text) = text else { return Ok(None) };
         let at = at.key(key);
         let name = context.text(&at, text)?;
-        let member = member(&at, &name, sources)?;
-        let source = match member {
-            Member::Source(number) => sources.get(number),
-            Member::Own => None,
-        };
-        if !source.is_some_and(|source| matches!(source.kind, Kind::Push(_))) {
-            return Err(Fault::value(&at, &name, "is no source of the kind push"));
-        }
-        Ok(Some(outlet(member)))
+        of_the_kind(&at, &name, sources).map(outlet).map(Some)
     };
     let receive = one("receive", file.receive.as_ref(), Outlet::Receive)?;
     let relay = one("relay", file.relay.as_ref(), Outlet::Relay)?;
-    Ok(receive.into_iter().chain(relay).collect())
+    let apps = file.apps.as_ref().map(|names| apps(&at.key("apps"), names, (sources, context)));
+    Ok(receive.into_iter().chain(relay).chain(apps.transpose()?).collect())
+}
+
+/// `apps`: sources of the kind push; `all` is all of these.
+fn apps(
+    at: &At<'_>,
+    names: &OneOrMany<Text>,
+    (sources, context): (&[Source], &Context<'_>),
+) -> Result<Outlet, Fault> {
+    for (at, text) in each(at, Some(names)) {
+        let name = context.text(&at, text)?;
+        if name != "all" {
+            of_the_kind(&at, &name, sources)?;
+        }
+    }
+    let mut members = members(at, names, sources, context)?;
+    members.retain(|member| is_push(*member, sources));
+    at_least_one(at, members.len(), "a source of the kind push")?;
+    Ok(Outlet::Apps(members))
+}
+
+/// The source of this name, which must be one of the kind push.
+fn of_the_kind(at: &At<'_>, name: &str, sources: &[Source]) -> Result<Member, Fault> {
+    let member = member(at, name, sources)?;
+    let other = || Fault::value(at, name, "is no source of the kind push");
+    is_push(member, sources).then_some(member).ok_or_else(other)
+}
+
+fn is_push(member: Member, sources: &[Source]) -> bool {
+    let Member::Source(number) = member else { return false };
+    sources.get(number).is_some_and(|source| matches!(source.kind, Kind::Push(_)))
 }
 
 /// Whether nothing but pages that are brought passes a server: then it tells nothing of itself.

@@ -1,5 +1,7 @@
 //! Where pages leave: the routes of a server, and what is answered there.
 
+#[cfg(feature = "push")]
+mod apps;
 mod deadline;
 mod merge;
 mod negotiate;
@@ -14,6 +16,8 @@ mod receive;
 mod reply;
 #[cfg(feature = "status")]
 mod status;
+#[cfg(any(feature = "push", feature = "status"))]
+mod view;
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -82,6 +86,8 @@ enum Outlet {
     Receive(Rc<Source>),
     #[cfg(feature = "push")]
     Relay(Rc<Source>),
+    #[cfg(feature = "push")]
+    Apps(Rc<[Rc<Source>]>),
 }
 
 impl Outlet {
@@ -152,6 +158,8 @@ impl Server {
                     config::Outlet::Probe(probe) => {
                         Outlet::Probe(Rc::new(ProbeOutlet::new(probe, sources)))
                     }
+                    #[cfg(feature = "push")]
+                    config::Outlet::Apps(_) => Outlet::Apps(of_route.clone().into()),
                     #[cfg(feature = "push")]
                     config::Outlet::Receive(_) | config::Outlet::Relay(_) => {
                         let Some(source) = of_route.first().cloned() else { continue };
@@ -315,6 +323,10 @@ impl Server {
                         let asked = (request.head.target().raw_query(), key.as_deref());
                         let reply = probe.answer(engine, asked, deadline).await?;
                         Ok(packed(reply, engine, request.head.fields()))
+                    }
+                    #[cfg(feature = "push")]
+                    Outlet::Apps(sources) => {
+                        apps::page(engine, sources, request.head.fields()).await
                     }
                     #[cfg(feature = "push")]
                     Outlet::Receive(_) | Outlet::Relay(_) => {

@@ -57,8 +57,34 @@ pub(super) fn prefers_json(accept: &[&str]) -> bool {
     weight(ranges(), "application", "json") > weight(ranges(), "text", "html")
 }
 
+/// A form in which a list for people and programs can leave.
+#[cfg(feature = "push")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// For a terminal: what curl gets, which takes anything.
+    Text,
+    /// For a browser.
+    Html,
+    /// For a program.
+    Json,
+}
+
+/// The form that a request with these Accept fields likes best; of those that it likes the same, the
+/// first.
+#[must_use]
+#[cfg(feature = "push")]
+pub(super) fn form(accept: &[&str]) -> Form {
+    let ranges = || accept.iter().flat_map(|field| field.split(','));
+    let weights = [("text", "plain"), ("text", "html"), ("application", "json")];
+    match weights.map(|(kind, sub)| weight(ranges(), kind, sub)) {
+        [text, html, json] if json > text && json > html => Form::Json,
+        [text, html, _] if html > text => Form::Html,
+        _ => Form::Text,
+    }
+}
+
 /// How much a type is wanted, in thousandths.
-#[cfg(feature = "status")]
+#[cfg(any(feature = "push", feature = "status"))]
 fn weight<'a>(ranges: impl Iterator<Item = &'a str>, kind: &str, sub: &str) -> u16 {
     let mut best = (0, 0);
     for range in ranges {
@@ -103,6 +129,29 @@ fn thousandths(value: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "push")]
+    #[test]
+    fn a_list_comes_in_the_form_that_is_liked_best() {
+        let cases: [(&[&str], Form); 12] = [
+            (&[], Form::Text),
+            (&["*/*"], Form::Text),
+            (&["text/*"], Form::Text),
+            (&["image/png"], Form::Text),
+            (&["text/plain;q=0.5, */*;q=0.1"], Form::Text),
+            (&["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"], Form::Html),
+            (&["text/html, application/json"], Form::Html),
+            (&["text/html;q=0.5"], Form::Html),
+            (&["text/html;q=0"], Form::Text),
+            (&["application/json"], Form::Json),
+            (&["application/json, text/html;q=0.9"], Form::Json),
+            (&["application/json;q=0.9", "text/plain"], Form::Text),
+        ];
+        for (accept, want) in cases {
+            assert_eq!(form(accept), want, "{accept:?}");
+        }
+    }
+
+    #[cfg(feature = "status")]
     #[test]
     fn json_only_for_those_who_like_it_better() {
         let firefox = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";

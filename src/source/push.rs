@@ -31,7 +31,7 @@ pub use self::group::{BadGroup, Group};
 pub(crate) use self::incoming::Incoming;
 use self::incoming::Patience;
 pub use self::refusal::{PushError, Room};
-pub use self::store::{Entry, Kept, Store};
+pub use self::store::{Entry, Kept, Refused, Store};
 use super::{Engine, Kind, ScrapeError, Source};
 use crate::config;
 use crate::exposition::{Format, Indexer, Page, PageFamilies, Watch};
@@ -196,7 +196,7 @@ fn times(entries: &[Entry], out: &mut TextWriter) -> fmt::Result {
             entry.kept.as_ref().map(|kept| kept.at)
         }),
         ("push_failure_time_seconds", "When this group last pushed what was refused.", |entry| {
-            entry.refused.as_ref().map(|(at, _)| *at)
+            entry.refused.as_ref().map(|refused| refused.at)
         }),
     ];
     for (name, help, time) in families {
@@ -354,8 +354,9 @@ impl Arrival {
         let ttl = (push.plan.ttl, push.plan.apps);
         let store = &self.source.state.store;
         let (name, peer) = (self.source.name(), self.peer);
-        let text = error.to_string();
-        let before = group.and_then(|group| store.refuse(group, &text, ttl));
+        let text: Rc<str> = error.to_string().into();
+        let refused = Refused { at: Instant::now(), from: peer, why: Rc::clone(&text) };
+        let before = group.and_then(|group| store.refuse(group, refused, ttl));
         stats.groups(store.len());
         let placed = group.filter(|group| store.get(group).is_some());
         let tell = match placed {

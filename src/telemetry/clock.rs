@@ -27,8 +27,13 @@ pub(crate) fn at(seconds: impl TryInto<u64>, nanoseconds: impl TryInto<u32>) -> 
 
 /// Seconds since 1970 at `instant`, by today's idea of what time it is: boards boot in 1970.
 pub(crate) fn unix_seconds(instant: Instant) -> f64 {
+    since_1970(instant).as_secs_f64()
+}
+
+/// The same as a duration.
+pub(crate) fn since_1970(instant: Instant) -> Duration {
     let now = now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    now.saturating_sub(instant.elapsed()).as_secs_f64()
+    now.saturating_sub(instant.elapsed())
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ pub mod moonraker;
 pub mod page;
 pub mod peers;
 pub mod process;
+pub mod push;
 pub mod reply;
 pub mod setup;
 #[cfg(feature = "tls")]

@@ -2,8 +2,10 @@
 //! code with the program, so the two can disagree.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 
-use super::peers;
+use super::reply::Reply;
+use super::{command, peers};
 
 /// One sample, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,4 +188,37 @@ fn word(text: &str) -> Option<(String, &str)> {
     let end = text.find(|letter: char| !letter.is_alphanumeric() && letter != '_' && letter != ':');
     let (word, rest) = text.split_at(end?);
     (!word.is_empty()).then(|| (word.to_owned(), rest))
+}
+
+/// Asserts that whatever is opened and must be closed is, in order, and that there is no script.
+pub fn assert_tidy(page: &str) {
+    /// Elements that end where the next one begins, or have no end.
+    const OPEN: [&str; 13] = [
+        "!doctype", "html", "meta", "li", "dt", "dd", "tr", "td", "th", "br", "path", "thead",
+        "tbody",
+    ];
+    let mut open: Vec<&str> = Vec::new();
+    for tag in page.split('<').skip(1) {
+        let (tag, _) = tag.split_once('>').unwrap_or_else(|| panic!("<{tag} has no end"));
+        let name = tag.split([' ', '\n']).next().unwrap();
+        match name.strip_prefix('/') {
+            Some(name) if OPEN.contains(&name) => {}
+            Some(name) => assert_eq!(open.pop(), Some(name), "</{name}>\n{page}"),
+            None if OPEN.contains(&name) => {}
+            None => open.push(name),
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+    assert!(!page.contains("<script") && !page.contains("javascript:"), "{page}");
+}
+
+/// A reply's document, judged by Python where that is installed. All JSON is YAML.
+pub fn json(reply: &Reply) -> yaml_serde::Value {
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    if let Some(python) = peers::find("JSON by Python", &["python3"]) {
+        let done = command::run(Command::new(python).args(["-m", "json.tool"]), &reply.body);
+        assert_eq!(done.code, Some(0), "{}\n{}", done.err, reply.body);
+    }
+    yaml_serde::from_str(&reply.body).unwrap()
 }

@@ -1,23 +1,16 @@
 //! The page for people: no script, nothing loaded, light and dark, as wide as a phone or a desk.
-//!
-//! A state is told by a word and a sign, and colour only adds to that. Rows are short, since there
-//! may be 256: all that can be said once is said in [`STYLE`].
 
 use std::fmt::{self, Write as _};
 
 use smol::future::yield_now;
 
+use super::super::view;
+use super::super::view::units::{Age, Grouped, Html, Size, Took};
 use super::sparkline::Sparkline;
-use super::units::{Age, Grouped, Html, Size, Took};
 use super::{Does, MODULE, Page, Seen, State, View, place};
 use crate::limits::{BLOCK, DEFAULT_BODY, HISTORY};
 use crate::memory::{Budget, PageError, Text, TextWriter};
 use crate::telemetry::metrics::{Attempt, Scrape};
-
-/// Seconds after which the page is read anew.
-const REFRESH: u32 = 30;
-
-const STYLE: &str = include_str!("style.css");
 
 /// What can be asked of every server, and what that answers.
 const PROGRAM_PAGES: [(&str, &str); 2] =
@@ -54,24 +47,20 @@ async fn document(view: &View<'_>, out: &mut TextWriter) -> fmt::Result {
     #[cfg(feature = "pipe")]
     pipes(view, out).await?;
     routes(view, out)?;
-    writeln!(
-        out,
-        "</main>\n<footer>Read anew every {REFRESH} seconds. \
-         The same as JSON: <code>curl -H 'Accept: application/json'</code></footer>",
-    )
+    view::end(out)
 }
 
 fn head(view: &View<'_>, out: &mut TextWriter) -> fmt::Result {
     let (down, new, up) = (view.count(State::Down), view.count(State::New), view.count(State::Up));
     let version = env!("CARGO_PKG_VERSION");
-    out.write_str("<!doctype html>\n<html lang=en><meta charset=utf-8>")?;
-    write!(out, "<meta name=viewport content=\"width=device-width,initial-scale=1\">")?;
-    write!(out, "<meta http-equiv=refresh content={REFRESH}><title>")?;
     match down {
-        0 => out.write_str("fanin")?,
-        down => write!(out, "{down} of {} failing · fanin", view.sources.len())?,
+        0 => view::begin(&"fanin", out)?,
+        down => {
+            let all = view.sources.len();
+            view::begin(&format_args!("{down} of {all} failing · fanin"), out)?;
+        }
     }
-    write!(out, "</title>\n<style>{STYLE}</style>\n<header><h1>fanin</h1>\n<ul>")?;
+    out.write_str("<ul>")?;
     for (state, count, words) in
         [(State::Down, down, "failing"), (State::New, new, "not asked yet"), (State::Up, up, "up")]
     {
@@ -210,6 +199,11 @@ fn routes(view: &View<'_>, out: &mut TextWriter) -> fmt::Result {
             Does::Receive => out.write_str("takes pages that are brought, below this path")?,
             #[cfg(feature = "push")]
             Does::Relay => out.write_str("pages that were brought, one by one, below this path")?,
+            #[cfg(feature = "push")]
+            Does::Apps { sources } => {
+                let many = if sources == 1 { "" } else { "s" };
+                write!(out, "who brings pages to {sources} source{many}")?;
+            }
         }
         out.write_str("\n")?;
     }

@@ -1,17 +1,15 @@
-//! The page for programs. Its field names are part of the interface, and the README tells them.
-//!
-//! A document of any length is written in pieces. Each is made in one block and copied from there,
-//! and each ends its line, so that the page's blocks hold whole lines.
+//! The page for programs.
 
-use std::fmt::{self, Write as _};
-use std::time::{Duration, Instant};
+use std::fmt;
+use std::time::Instant;
 
 use serde::Serialize;
 use smol::future::yield_now;
 
+use super::super::view::json::{Json, seconds};
 use super::{Does, Page, Seen, State, View, place};
-use crate::limits::{BLOCK, DEFAULT_BODY, HISTORY};
-use crate::memory::{Block, Budget, PageError, Text, TextWriter};
+use crate::limits::{BLOCK, HISTORY};
+use crate::memory::{Budget, PageError, Text};
 use crate::telemetry::metrics::Attempt;
 
 #[derive(Serialize)]
@@ -82,148 +80,108 @@ struct ToldAttempt {
 ///
 /// [`PageError`] where there is no room for it.
 pub(super) async fn write(view: &View<'_>, budget: &Budget) -> Result<Text, PageError> {
-    let out = TextWriter::new(budget.clone(), DEFAULT_BODY);
-    let mut json = Json { out, piece: budget.block()? };
-    let written = json.document(view).await;
-    json.out.finish(written)
+    let mut json = Json::new(budget)?;
+    let written = document(&mut json, view).await;
+    json.finish(written)
 }
 
-struct Json {
-    out: TextWriter,
-    /// Where pieces are made.
-    piece: Block,
-}
-
-impl Json {
-    async fn document(&mut self, view: &View<'_>) -> fmt::Result {
-        let bytes = |blocks: usize| blocks.saturating_mul(BLOCK);
-        self.open(&Head {
-            version: env!("CARGO_PKG_VERSION"),
-            uptime_seconds: view.uptime.as_secs(),
-            server: &view.server(),
-            memory: Memory {
-                total_bytes: bytes(view.blocks.total),
-                used_bytes: bytes(view.blocks.used),
-                promised_bytes: bytes(view.blocks.promised),
-                kept_bytes: bytes(view.blocks.kept),
-                scrapes_waiting: view.blocks.waiting,
-            },
-        })?;
-        self.out.write_str(",\"routes\":[\n")?;
-        for (number, Page { path, does }) in view.routes().enumerate() {
-            self.separate(number)?;
-            let (outlet, sources, own_metrics, strict, default) = match does {
-                Does::Own => ("self", 0, true, false, None),
-                Does::Merge { sources, own, strict } => ("merge", sources, own, strict, None),
-                Does::Proxy { sources, own, default } => ("proxy", sources, own, false, default),
-                #[cfg(feature = "klipper")]
-                Does::Probe { sources } => ("probe", sources, false, false, None),
-                #[cfg(feature = "push")]
-                Does::Receive => ("receive", 1, false, false, None),
-                #[cfg(feature = "push")]
-                Does::Relay => ("relay", 1, false, false, None),
-            };
-            self.whole(&ToldRoute { path, outlet, sources, own_metrics, strict, default })?;
-        }
-        self.out.write_str("],\"sources\":[\n")?;
-        for (number, seen) in view.sources.iter().enumerate() {
-            self.separate(number)?;
-            self.source(view, seen)?;
-            yield_now().await;
-        }
-        #[cfg(feature = "pipe")]
-        self.pipes(view).await?;
-        self.out.write_str("]}\n")
-    }
-
-    /// Ends the list of sources, and begins that of pipes.
-    #[cfg(feature = "pipe")]
-    async fn pipes(&mut self, view: &View<'_>) -> fmt::Result {
-        self.out.write_str("],\"pipes\":[\n")?;
-        for (number, pipe) in view.pipes.iter().enumerate() {
-            self.separate(number)?;
-            let (last, taken) = (pipe.last(), pipe.last_success());
-            let failure = last.and_then(|last| last.failure);
-            let error = failure.and_then(|_| pipe.last_failure());
-            self.whole(&ToldPipe {
-                name: pipe.name(),
-                state: State::of_pipe(pipe).word(),
-                reason: failure.map(|(reason, _)| reason),
-                error: error.as_deref(),
-                duration_seconds: last.map(|last| seconds(last.took)),
-                samples: taken.map(|taken| taken.samples),
-                bytes: taken.map(|taken| taken.bytes),
-                last_success_age_seconds: taken.map(|taken| seconds(taken.at.elapsed())),
-            })?;
-            yield_now().await;
-        }
-        Ok(())
-    }
-
-    fn source(&mut self, view: &View<'_>, seen: &Seen<'_>) -> fmt::Result {
-        let Seen { source, state, last } = seen;
-        let stats = source.stats();
-        let error = (*state == State::Down).then(|| stats.last_failure()).flatten();
-        let page = last.filter(|scrape| scrape.failure.is_none());
-        let age = |at: Instant| seconds(at.elapsed());
-        self.open(&ToldSource {
-            name: source.name(),
-            kind: source.kind(),
-            place: &place(source),
-            state: state.word(),
-            reason: last.and_then(|scrape| scrape.failure),
-            error: error.as_deref(),
-            age_seconds: last.map(|scrape| age(scrape.at)),
-            duration_seconds: last.map(|scrape| seconds(scrape.took)),
-            samples: page.and_then(|scrape| scrape.samples),
-            bytes: page.map(|scrape| scrape.bytes),
-            last_success_age_seconds: stats.last_success().map(age),
-        })?;
-        self.out.write_str(",\n\"history\":")?;
-        let told = |attempt: Attempt| ToldAttempt {
-            duration_seconds: f64::from(attempt.micros()) / 1e6,
-            up: !attempt.failed(),
+async fn document(json: &mut Json, view: &View<'_>) -> fmt::Result {
+    let bytes = |blocks: usize| blocks.saturating_mul(BLOCK);
+    json.open(&Head {
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: view.uptime.as_secs(),
+        server: &view.server(),
+        memory: Memory {
+            total_bytes: bytes(view.blocks.total),
+            used_bytes: bytes(view.blocks.used),
+            promised_bytes: bytes(view.blocks.promised),
+            kept_bytes: bytes(view.blocks.kept),
+            scrapes_waiting: view.blocks.waiting,
+        },
+    })?;
+    json.raw(",\"routes\":[\n")?;
+    for (number, Page { path, does }) in view.routes().enumerate() {
+        json.separate(number)?;
+        let (outlet, sources, own_metrics, strict, default) = match does {
+            Does::Own => ("self", 0, true, false, None),
+            Does::Merge { sources, own, strict } => ("merge", sources, own, strict, None),
+            Does::Proxy { sources, own, default } => ("proxy", sources, own, false, default),
+            #[cfg(feature = "klipper")]
+            Does::Probe { sources } => ("probe", sources, false, false, None),
+            #[cfg(feature = "push")]
+            Does::Receive => ("receive", 1, false, false, None),
+            #[cfg(feature = "push")]
+            Does::Relay => ("relay", 1, false, false, None),
+            #[cfg(feature = "push")]
+            Does::Apps { sources } => ("apps", sources, false, false, None),
         };
-        let history: heapless::Vec<_, HISTORY> = stats.history().into_iter().map(told).collect();
-        self.whole(&*history)?;
-        self.out.write_str(",\"links\":[")?;
-        for (number, link) in view.links(source).enumerate() {
-            self.separate(number)?;
-            self.whole(&*link.to_string())?;
-        }
-        self.out.write_str("]}")
+        json.whole(&ToldRoute { path, outlet, sources, own_metrics, strict, default })?;
     }
-
-    /// A comma between the members of a list.
-    fn separate(&mut self, number: usize) -> fmt::Result {
-        self.out.write_str(if number > 0 { "," } else { "" })
+    json.raw("],\"sources\":[\n")?;
+    for (number, seen) in view.sources.iter().enumerate() {
+        json.separate(number)?;
+        source(json, view, seen)?;
+        yield_now().await;
     }
-
-    /// Writes a value, and ends the line.
-    fn whole(&mut self, value: &(impl Serialize + ?Sized)) -> fmt::Result {
-        let text = piece(&mut self.piece, value)?;
-        self.out.write_str(text)?;
-        self.out.write_str("\n")
-    }
-
-    /// Writes an object to which further fields are added.
-    fn open(&mut self, value: &impl Serialize) -> fmt::Result {
-        let text = piece(&mut self.piece, value)?;
-        self.out.write_str(text.strip_suffix('}').ok_or(fmt::Error)?)
-    }
+    #[cfg(feature = "pipe")]
+    pipes(json, view).await?;
+    json.raw("]}\n")
 }
 
-/// Makes a value's text in `block`, which stays empty.
-fn piece<'b>(
-    block: &'b mut Block,
-    value: &(impl Serialize + ?Sized),
-) -> Result<&'b str, fmt::Error> {
-    let room = block.spare();
-    let used = serde_json_core::to_slice(value, room).map_err(|_| fmt::Error)?;
-    room.get(..used).and_then(|text| str::from_utf8(text).ok()).ok_or(fmt::Error)
+/// Ends the list of sources, and begins that of pipes.
+#[cfg(feature = "pipe")]
+async fn pipes(json: &mut Json, view: &View<'_>) -> fmt::Result {
+    json.raw("],\"pipes\":[\n")?;
+    for (number, pipe) in view.pipes.iter().enumerate() {
+        json.separate(number)?;
+        let (last, taken) = (pipe.last(), pipe.last_success());
+        let failure = last.and_then(|last| last.failure);
+        let error = failure.and_then(|_| pipe.last_failure());
+        json.whole(&ToldPipe {
+            name: pipe.name(),
+            state: State::of_pipe(pipe).word(),
+            reason: failure.map(|(reason, _)| reason),
+            error: error.as_deref(),
+            duration_seconds: last.map(|last| seconds(last.took)),
+            samples: taken.map(|taken| taken.samples),
+            bytes: taken.map(|taken| taken.bytes),
+            last_success_age_seconds: taken.map(|taken| seconds(taken.at.elapsed())),
+        })?;
+        yield_now().await;
+    }
+    Ok(())
 }
 
-/// Seconds, to the microsecond.
-fn seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e6
+fn source(json: &mut Json, view: &View<'_>, seen: &Seen<'_>) -> fmt::Result {
+    let Seen { source, state, last } = seen;
+    let stats = source.stats();
+    let error = (*state == State::Down).then(|| stats.last_failure()).flatten();
+    let page = last.filter(|scrape| scrape.failure.is_none());
+    let age = |at: Instant| seconds(at.elapsed());
+    json.open(&ToldSource {
+        name: source.name(),
+        kind: source.kind(),
+        place: &place(source),
+        state: state.word(),
+        reason: last.and_then(|scrape| scrape.failure),
+        error: error.as_deref(),
+        age_seconds: last.map(|scrape| age(scrape.at)),
+        duration_seconds: last.map(|scrape| seconds(scrape.took)),
+        samples: page.and_then(|scrape| scrape.samples),
+        bytes: page.map(|scrape| scrape.bytes),
+        last_success_age_seconds: stats.last_success().map(age),
+    })?;
+    json.raw(",\n\"history\":")?;
+    let told = |attempt: Attempt| ToldAttempt {
+        duration_seconds: f64::from(attempt.micros()) / 1e6,
+        up: !attempt.failed(),
+    };
+    let history: heapless::Vec<_, HISTORY> = stats.history().into_iter().map(told).collect();
+    json.whole(&*history)?;
+    json.raw(",\"links\":[")?;
+    for (number, link) in view.links(source).enumerate() {
+        json.separate(number)?;
+        json.whole(&*link.to_string())?;
+    }
+    json.raw("]}")
 }

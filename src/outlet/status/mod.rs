@@ -5,14 +5,12 @@
 //!   Server, SourceStats ──View::now──> View ──html or json──> TextWriter ──> Text, block by block
 //! ```
 //!
-//! A [`View`] borrows everything and owns one small record a source. The text takes blocks of the
-//! reserve, then what no scrape was promised. Nothing secret can be on it: of a source it shows the
+//! A [`View`] borrows everything and owns one small record a source. Nothing secret can be on it: of a source it shows the
 //! name, [`Source::kind`], [`Source::place`] and what scrapers are told of its failures.
 
 mod html;
 mod json;
 mod sparkline;
-mod units;
 
 use std::fmt;
 use std::rc::Rc;
@@ -21,7 +19,8 @@ use std::time::Duration;
 #[cfg(feature = "klipper")]
 use super::probe::TARGET;
 use super::proxy::MODULE;
-use super::{Body, Outlet, Refusal, Route, Server, negotiate};
+use super::view::{HTML, JSON};
+use super::{Body, Outlet, Refusal, Route, Server, negotiate, view};
 use crate::http::fields::Fields;
 use crate::http::outgoing::Reply;
 use crate::limits::STATUS_PLACE;
@@ -32,29 +31,19 @@ use crate::telemetry::metrics::Scrape;
 #[cfg(feature = "pipe")]
 use crate::telemetry::pipe::PipeStats;
 
-/// Nothing is loaded, nothing runs.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
-
 /// The page, in the form that the request's fields prefer.
 pub(super) async fn page(
     server: &Server,
     engine: &Engine,
     fields: &Fields<'_>,
 ) -> Result<Reply<Body>, Refusal> {
-    let accept = fields.all("Accept").filter_map(|value| str::from_utf8(value).ok());
-    let accept: Vec<_> = accept.collect();
-    let view = View::now(server, engine);
-    let (content_type, text) = if negotiate::prefers_json(&accept) {
-        ("application/json", json::write(&view, &engine.reserve).await)
+    let seen = View::now(server, engine);
+    let page = if negotiate::prefers_json(&view::accepted(fields)) {
+        (JSON, json::write(&seen, &engine.reserve).await)
     } else {
-        ("text/html; charset=utf-8", html::write(&view, &engine.reserve).await)
+        (HTML, html::write(&seen, &engine.reserve).await)
     };
-    let text = text.map_err(|_| Refusal::memory(engine))?;
-    let mut reply = Reply::new(200, content_type, Body::page(text));
-    // Both are short and of printable characters.
-    let _ = reply.set("Content-Security-Policy", POLICY);
-    let _ = reply.set("Vary", "Accept");
-    Ok(reply)
+    view::reply(engine, page)
 }
 
 /// What both forms tell, at one moment.
@@ -182,6 +171,9 @@ enum Does<'a> {
     /// Pages that were brought leave there one by one.
     #[cfg(feature = "push")]
     Relay,
+    /// Who brings pages to this many sources.
+    #[cfg(feature = "push")]
+    Apps { sources: usize },
 }
 
 /// A path with its query, as it stands in a URL.
@@ -215,6 +207,8 @@ impl Route {
             Outlet::Receive(_) => Does::Receive,
             #[cfg(feature = "push")]
             Outlet::Relay(_) => Does::Relay,
+            #[cfg(feature = "push")]
+            Outlet::Apps(_) => Does::Apps { sources },
         };
         Page { path: &self.name, does }
     }
@@ -229,6 +223,8 @@ impl Route {
             Outlet::Probe(_) => Some((TARGET, source.name())),
             #[cfg(feature = "push")]
             Outlet::Receive(_) | Outlet::Relay(_) => return None,
+            #[cfg(feature = "push")]
+            Outlet::Apps(_) => None,
         };
         reaches.then_some(Link { path: &self.name, query })
     }

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::units::Took;
+use super::super::view::units::Took;
 use crate::limits::HISTORY;
 use crate::telemetry::metrics::Attempt;
 

@@ -1,6 +1,7 @@
 //! What tells one pushed page from another: a set of labels.
 
 use std::fmt;
+use std::rc::Rc;
 
 use crate::base64::decoded_url;
 use crate::config::label_name;
@@ -8,9 +9,9 @@ use crate::exposition::Escaped;
 use crate::http::percent::Decoded;
 use crate::limits::{APP, GROUP_LABELS, LABEL_VALUE};
 
-/// The labels of a group, sorted by name, each once. An application has one, `app`.
+/// The labels of a group, sorted by name, each once. An application has one, `app`. Copies share them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group(Box<[(Box<str>, Box<str>)]>);
+pub struct Group(Rc<[(Box<str>, Box<str>)]>);
 
 /// Why labels make no group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl Group {
             return Err(BadGroup::Empty);
         }
         check_value(name)?;
-        Ok(Self(Box::new([(APP.into(), name.into())])))
+        Ok(Self(Rc::new([(APP.into(), name.into())])))
     }
 
     /// The group that a path names, below that of its route: `JOB/INSTANCE` as in prompipe, or as in

@@ -32,8 +32,8 @@ pub struct Entry {
     pub group: Group,
     /// What it sent last that was accepted; `None` where nothing was so far.
     pub kept: Option<Kept>,
-    /// When it last sent something that was refused, and why.
-    pub refused: Option<(Instant, Rc<str>)>,
+    /// What it sent last that was refused.
+    pub refused: Option<Refused>,
     /// When all of this is forgotten; `None` for never.
     pub expires: Option<Instant>,
 }
@@ -51,13 +51,24 @@ pub struct Kept {
     pub from: Peer,
 }
 
+/// A push that was refused.
+#[derive(Clone)]
+pub struct Refused {
+    /// When it came.
+    pub at: Instant,
+    /// Who sent it.
+    pub from: Peer,
+    /// What was wrong with it.
+    pub why: Rc<str>,
+}
+
 impl Entry {
     /// Whether the last of its pushes was refused.
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.refused
             .as_ref()
-            .is_some_and(|(at, _)| self.kept.as_ref().is_none_or(|kept| kept.at < *at))
+            .is_some_and(|refused| self.kept.as_ref().is_none_or(|kept| kept.at < refused.at))
     }
 
     fn is_fresh(&self, now: Instant) -> bool {
@@ -122,10 +133,10 @@ impl Store {
     pub fn refuse(
         &self,
         group: &Group,
-        why: &str,
+        refused: Refused,
         (ttl, most): (Option<Duration>, usize),
     ) -> Option<Rc<str>> {
-        let refused = Some((Instant::now(), Rc::from(why)));
+        let refused = Some(refused);
         let before = self.get(group);
         let entry = match before.clone() {
             Some(before) => Entry { refused, ..before },
@@ -134,7 +145,7 @@ impl Store {
         };
         self.insert(entry);
         let before = before.filter(Entry::is_refused)?;
-        before.refused.map(|(_, why)| why)
+        before.refused.map(|refused| refused.why)
     }
 
     /// Forgets a group; whether it was there.

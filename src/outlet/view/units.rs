@@ -4,27 +4,43 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 /// Text that is no markup. Control characters, which a page may not have, are shown as `�`.
-pub(super) struct Html<D>(pub(super) D);
+pub(in crate::outlet) struct Html<D>(pub(in crate::outlet) D);
 
 impl<D: fmt::Display> fmt::Display for Html<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(Escape(f), "{}", self.0)
+        let markup = |c| match c {
+            '<' => "&lt;",
+            '>' => "&gt;",
+            '&' => "&amp;",
+            '"' => "&quot;",
+            '\'' => "&#39;",
+            _ => "",
+        };
+        write!(Escape(f, markup), "{}", self.0)
     }
 }
 
-struct Escape<'a, 'f>(&'a mut fmt::Formatter<'f>);
+/// Text for a terminal, which control characters could make do things: they are shown as `�`.
+#[cfg(feature = "push")]
+pub(in crate::outlet) struct Plain<D>(pub(in crate::outlet) D);
+
+#[cfg(feature = "push")]
+impl<D: fmt::Display> fmt::Display for Plain<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Escape(f, |_| ""), "{}", self.0)
+    }
+}
+
+/// What stands for a character; nothing for itself.
+struct Escape<'a, 'f>(&'a mut fmt::Formatter<'f>, fn(char) -> &'static str);
 
 impl fmt::Write for Escape<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for c in text.chars() {
-            match c {
-                '<' => self.0.write_str("&lt;")?,
-                '>' => self.0.write_str("&gt;")?,
-                '&' => self.0.write_str("&amp;")?,
-                '"' => self.0.write_str("&quot;")?,
-                '\'' => self.0.write_str("&#39;")?,
-                c if c.is_control() => self.0.write_char(char::REPLACEMENT_CHARACTER)?,
-                c => self.0.write_char(c)?,
+            match (self.1)(c) {
+                "" if c.is_control() => self.0.write_char(char::REPLACEMENT_CHARACTER)?,
+                "" => self.0.write_char(c)?,
+                markup => self.0.write_str(markup)?,
             }
         }
         Ok(())
@@ -32,7 +48,7 @@ impl fmt::Write for Escape<'_, '_> {
 }
 
 /// An age: the two largest units.
-pub(super) struct Age(pub(super) Duration);
+pub(in crate::outlet) struct Age(pub(in crate::outlet) Duration);
 
 impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,8 +65,10 @@ impl fmt::Display for Age {
 }
 
 /// A short time, in microseconds: three digits and a unit.
-pub(super) struct Took(pub(super) u32);
+#[cfg(feature = "status")]
+pub(in crate::outlet) struct Took(pub(in crate::outlet) u32);
 
+#[cfg(feature = "status")]
 impl fmt::Display for Took {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let micros = self.0;
@@ -66,7 +84,7 @@ impl fmt::Display for Took {
 }
 
 /// Bytes, in the unit that leaves at most four digits.
-pub(super) struct Size(pub(super) usize);
+pub(in crate::outlet) struct Size(pub(in crate::outlet) usize);
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,7 +105,7 @@ impl fmt::Display for Size {
 }
 
 /// A number with a thin space between each three digits.
-pub(super) struct Grouped(pub(super) usize);
+pub(in crate::outlet) struct Grouped(pub(in crate::outlet) usize);
 
 impl fmt::Display for Grouped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,6 +136,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "status")]
     #[test]
     fn short_times_have_three_digits() {
         for (micros, want) in [
