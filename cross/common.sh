@@ -24,21 +24,25 @@ target() {
 zig_tools() {
     local home
     home=$(pwd)/$build/tools
-    if ! [ -x "$home/bin/cargo-zigbuild" ]; then
+    mkdir -p "$build"
+    (
+        # Of several builds at once one does it.
+        flock 9
+        [ ! -x "$home/bin/cargo-zigbuild" ] || exit 0
         rm -rf "$home"
         if ! python3 -m venv "$home"; then
             echo 'cross: python3 has no venv; on Debian: apt-get install python3-venv' >&2
             exit 1
         fi
         "$home/bin/pip" -q install "ziglang==$zig" "cargo-zigbuild==$zigbuild"
-    fi
+    ) 9>"$build/tools.lock"
     PATH=$home/bin:$PATH
     # Without it cargo-zigbuild may find another zig first.
     export CARGO_ZIGBUILD_PYTHON_PATH=$home/bin/python3
 }
 
 # Chooses the standard library for $triple and what cargo must be told for it: std, std_flags, and
-# the environment. $1 is build or test; tests unwind.
+# the environment. $1 is build or test, since tests unwind; $2 is a folder of its own below $build.
 toolchain() {
     local crates=std,panic_abort features=optimize_for_size flags=() source folder
     zig_tools
@@ -90,5 +94,6 @@ TEXT
     local IFS=$'\x1f'
     export CARGO_ENCODED_RUSTFLAGS="${flags[*]}" CARGO_ENCODED_RUSTDOCFLAGS="${flags[*]}"
     unset RUSTFLAGS RUSTDOCFLAGS
-    export PATH CARGO_TARGET_DIR=$build
+    # cargo builds one thing at a time in a folder, and most of a build is one thread.
+    export PATH CARGO_TARGET_DIR=$build/$2
 }

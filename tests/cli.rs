@@ -111,6 +111,27 @@ const BAD_FILES: [(&str, &str, &str, &str); 12] = [
     ("no YAML", "servers: [\n", ":", "fanin.yaml"),
 ];
 
+#[cfg(feature = "tls")]
+#[test]
+fn check_warns_of_whoever_takes_any_certificate() {
+    let folder = Folder::new();
+    let blind = "tls: {insecure_skip_verify: true}";
+    let text = format!(
+        "servers: [{{listen: \"tcp://127.0.0.1:1\", routes: {{/metrics: {{merge: all}}}}}}]\n\
+         sources:\n  node: {{http: {{url: \"https://n/\", {blind}}}}}\n\
+         \x20 sure: {{http: {{url: \"https://n/\"}}}}\n\
+         \x20 voron: {{klipper: {{target: \"https://v\", {blind}}}}}\n\
+         pipes: [{{name: hub, from: node, to: \"https://h/metrics/j/i\", every: 4s, {blind}}}]\n"
+    );
+    let done = fanin(&["check", &folder.write("fanin.yaml", &text)]);
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    let warned: Vec<&str> = done.err.lines().collect();
+    let want = ["source \"node\"", "source \"voron\"", "pipe \"hub\""];
+    let want =
+        want.map(|who| format!("warning: {who} takes any certificate: insecure_skip_verify"));
+    assert_eq!(warned, want);
+}
+
 #[test]
 fn check_warns_of_a_source_that_no_route_has() {
     let folder = Folder::new();

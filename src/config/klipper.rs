@@ -304,16 +304,9 @@ pub(super) fn klipper(
         }
     };
     #[cfg(feature = "tls")]
-    let tls = match &file.tls {
-        None => super::tls::ClientTls::default(),
-        Some(_) if !target.authority().is_tls() => {
-            return Err(Fault::key(
-                &at.key("tls"),
-                "tls",
-                "needs a target that begins with https://",
-            ));
-        }
-        Some(file) => super::tls::client(&at.key("tls"), file, context)?,
+    let tls = {
+        let spoken = target.authority().is_tls();
+        super::tls::client(at, file.tls.as_ref(), (spoken, "target"), context)?
     };
     Ok(Klipper {
         target,

@@ -13,7 +13,7 @@ use super::plan::{Found, Limits, Member, Merge, Plan, Source};
 use super::secret::Secret;
 use super::source::{self, labels};
 #[cfg(feature = "tls")]
-use super::tls::ClientTls;
+use super::tls::{self, ClientTls};
 use super::value::BadValue;
 use crate::http::url::Target;
 use crate::limits;
@@ -215,7 +215,7 @@ fn pipe(
         timeout: timeout.unwrap_or_else(|| every.min(limits.scrape_timeout)),
         authorization: authorization(at, file, context)?,
         #[cfg(feature = "tls")]
-        tls: tls(at, file, &to, context)?,
+        tls: tls::client(at, file.tls.as_ref(), (Target::is_https(&to), "URL in to"), context)?,
         to,
     })
 }
@@ -267,17 +267,6 @@ fn authorization(
         (None, Some(auth)) => source::login(&at.key("auth"), auth, context).map(Some),
         (None, None) => Ok(None),
     }
-}
-
-/// `tls`, which is for `https://` alone.
-#[cfg(feature = "tls")]
-fn tls(at: &At<'_>, file: &PipeFile, to: &str, context: &Context<'_>) -> Result<ClientTls, Fault> {
-    let at = at.key("tls");
-    let Some(file) = &file.tls else { return Ok(ClientTls::default()) };
-    if !Target::parse(to).is_ok_and(|target| target.authority().is_tls()) {
-        return Err(Fault::key(&at, "tls", "needs a URL in to that begins with https://"));
-    }
-    super::tls::client(&at, file, context)
 }
 
 /// One of the protocols.

@@ -516,18 +516,30 @@ impl Plan {
         let exposed = self.exposed.iter().map(|file| {
             format!("{file} holds a secret, and everybody on this machine may read it: chmod o-r")
         });
-        exposed.chain(passed_over).chain(self.unverified()).chain(unused)
+        let all = exposed.chain(passed_over);
+        #[cfg(feature = "tls")]
+        let all = all.chain(self.unverified());
+        all.chain(unused)
     }
 
-    /// Sources that take any certificate.
+    /// Sources and pipes that take any certificate.
+    #[cfg(feature = "tls")]
     fn unverified(&self) -> impl Iterator<Item = String> {
         let blind = |source: &&Source| match &source.kind {
-            #[cfg(feature = "tls")]
-            Kind::Http(http) if http.tls.skip_verify => true,
+            Kind::Http(http) => http.tls.skip_verify,
+            #[cfg(feature = "klipper")]
+            Kind::Klipper(printer) => printer.tls.skip_verify,
+            #[cfg(any(feature = "local", feature = "push"))]
             _ => false,
         };
-        self.sources.iter().filter(blind).map(|source| {
-            format!("source \"{}\" takes any certificate: insecure_skip_verify", source.name)
+        let all = self.sources.iter().filter(blind).map(|source| ("source", &source.name));
+        #[cfg(feature = "pipe")]
+        let all = {
+            let blind = self.pipes.iter().filter(|pipe| pipe.tls.skip_verify);
+            all.chain(blind.map(|pipe| ("pipe", &pipe.name)))
+        };
+        all.map(|(kind, name)| {
+            format!("{kind} \"{name}\" takes any certificate: insecure_skip_verify")
         })
     }
 

@@ -25,7 +25,7 @@ use super::push;
 use super::secret::Secret;
 use super::shape::{Named, Text};
 #[cfg(feature = "tls")]
-use super::tls::ClientTls;
+use super::tls;
 use super::value::{self, BadValue};
 use crate::http::url::{Target, UrlRule};
 use crate::limits;
@@ -251,7 +251,11 @@ fn http(at: &At<'_>, file: &HttpFile, context: &Context<'_>) -> Result<Http, Fau
     let redirects = context.value(&at.key("redirects"), file.redirects.as_ref(), redirects)?;
     let redirects = redirects.unwrap_or_default();
     #[cfg(feature = "tls")]
-    let tls = tls(at, file, (&url, redirects), context)?;
+    let tls = {
+        // It may come with a redirect.
+        let spoken = redirects == Redirects::Any || Target::is_https(&url);
+        tls::client(at, file.tls.as_ref(), (spoken, "url"), context)?
+    };
     Ok(Http {
         url,
         headers,
@@ -260,23 +264,6 @@ fn http(at: &At<'_>, file: &HttpFile, context: &Context<'_>) -> Result<Http, Fau
         #[cfg(feature = "tls")]
         tls,
     })
-}
-
-/// `sources.NAME.http.tls`, which is for what is reached by TLS, now or after a redirect.
-#[cfg(feature = "tls")]
-fn tls(
-    at: &At<'_>,
-    file: &HttpFile,
-    (url, redirects): (&str, Redirects),
-    context: &Context<'_>,
-) -> Result<ClientTls, Fault> {
-    let at = at.key("tls");
-    let Some(file) = &file.tls else { return Ok(ClientTls::default()) };
-    let https = Target::parse(url).is_ok_and(|target| target.authority().is_tls());
-    if !https && redirects != Redirects::Any {
-        return Err(Fault::key(&at, "tls", "needs a url that begins with https://"));
-    }
-    super::tls::client(&at, file, context)
 }
 
 /// `same`, `any` or `none`.

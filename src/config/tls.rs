@@ -82,12 +82,20 @@ pub(super) fn server(
     })
 }
 
-/// `sources.NAME.http.tls`.
+/// `tls` of who connects somewhere, which is for `https://` alone. `spoken` says whether that is so, and
+/// what would have to begin with it.
 pub(super) fn client(
     at: &At<'_>,
-    file: &ClientTlsFile,
+    file: Option<&ClientTlsFile>,
+    (spoken, what): (bool, &str),
     context: &Context<'_>,
 ) -> Result<ClientTls, Fault> {
+    let at = &at.key("tls");
+    let Some(file) = file else { return Ok(ClientTls::default()) };
+    if !spoken {
+        let rule = format!("needs a {what} that begins with https://");
+        return Err(Fault::key(at, "tls", rule));
+    }
     let cert = path(&at.key("cert"), file.cert.as_ref(), context)?;
     let key = key(&at.key("key"), file.key.as_ref(), context)?;
     if cert.is_some() != key.is_some() {

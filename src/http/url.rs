@@ -119,6 +119,13 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether `url` is one that TLS is spoken for.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn is_https(url: &str) -> bool {
+        Self::parse(url).is_ok_and(|target| target.authority().is_tls())
+    }
+
     /// Takes a URL apart. A missing path is `/`.
     ///
     /// # Errors
