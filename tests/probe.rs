@@ -120,6 +120,23 @@ fn end_stops_are_asked_live_only_where_that_is_allowed_and_disturbs_nothing() {
     assert_eq!(printer.asked(LIVE), 2);
 }
 
+#[test]
+fn what_klipper_goes_on_telling_after_a_shutdown_can_be_left_out() {
+    let printer = Moonraker::new();
+    let temperature = |page: &str| value(page, "klipper_extruder_temperature", &[]).is_some();
+    let state = |page: &str| value(page, "klipper_state", &[("state", "shutdown")]);
+    let careful = "{probe: {targets: any, only_ready: true}}";
+    let careful = Setup::new().route("/probe", careful).start();
+    for (phase, other, shown) in [("idle", 0.0, true), ("shutdown", 1.0, false)] {
+        let objects = file(&format!("printer_objects_query_all.{phase}"));
+        printer.answer("/printer/objects/query", 200, &objects);
+        let page = probe(&careful, printer.addr(), "all");
+        assert_eq!((temperature(&page), state(&page)), (shown, Some(other)), "{phase}: {page}");
+        assert!(value(&page, "klipper_system_cpu_count", &[]).is_some(), "{phase}: {page}");
+        assert!(temperature(&probe(&prober(), printer.addr(), "all")), "{phase}");
+    }
+}
+
 #[cfg(feature = "tls")]
 #[test]
 fn a_printer_is_asked_over_tls() {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use crate::cli;
-use crate::config::{Limits, Secret};
+use crate::config::{Limits, Secret, Ways};
 use crate::exposition::Watch;
 use crate::limits::{DEFAULT_BODY, DEFAULT_FAMILIES, DEFAULT_SCRAPE_TIMEOUT};
 use crate::runtime;
@@ -22,7 +22,7 @@ pub(super) fn run(typed: cli::Probe) -> ExitCode {
         }
     };
     let engine = runtime::engine(&Limits::default());
-    let printer = Printer::at(typed.target.0, key, false);
+    let printer = Printer::at(typed.target.0, key, Ways::default());
     let now = Instant::now();
     let ask = Ask {
         modules: typed.modules.0,

@@ -233,6 +233,7 @@ keys! {
         modules: OneOrMany<Text>,
         targets: OneOrMany<Text>,
         live_endstops: Text,
+        only_ready: Text,
     }
     later: []
 }
@@ -259,6 +260,7 @@ keys! {
         api_key: Text,
         api_key_file: Text,
         live_endstops: Text,
+        only_ready: Text,
         #[cfg(feature = "tls")]
         tls: ClientTlsFile,
     }

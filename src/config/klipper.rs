@@ -226,6 +226,15 @@ impl fmt::Display for Modules {
     }
 }
 
+/// How a printer is asked, beyond what it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ways {
+    /// Its end stops may be asked live, where that disturbs nothing.
+    pub live_endstops: bool,
+    /// What Klipper says counts only while it is ready: after a shutdown it goes on telling what was.
+    pub only_ready: bool,
+}
+
 /// The port that Moonraker listens on.
 pub(super) const MOONRAKER: u16 = 7125;
 
@@ -271,7 +280,7 @@ pub(super) fn probe(
     let printers = all.filter(|(_, source)| matches!(source.kind, Kind::Klipper(_)));
     let members = printers.map(|(number, _)| Member::Source(number)).collect();
     let modules = modules(&at.key("modules"), file.modules.as_ref(), context)?;
-    let live_endstops = live_endstops(at, file.live_endstops.as_ref(), context)?;
+    let ways = ways(at, (file.live_endstops.as_ref(), file.only_ready.as_ref()), context)?;
     let mut targets = Targets::default();
     let at = at.key("targets");
     let listed = each(&at, file.targets.as_ref());
@@ -280,7 +289,7 @@ pub(super) fn probe(
         let text = context.text(&at, text)?;
         targets.add(&text).map_err(|rule| Fault::value(&at, &text, rule))?;
     }
-    Ok(Probe { members, modules, targets, live_endstops })
+    Ok(Probe { members, modules, targets, ways })
 }
 
 /// `sources.NAME.klipper`; a text is its target.
@@ -312,16 +321,23 @@ pub(super) fn klipper(
         target,
         api_key,
         modules,
-        live_endstops: live_endstops(at, file.live_endstops.as_ref(), context)?,
+        ways: ways(at, (file.live_endstops.as_ref(), file.only_ready.as_ref()), context)?,
         #[cfg(feature = "tls")]
         tls,
     })
 }
 
-/// `live_endstops` of a printer or a probe.
-fn live_endstops(at: &At<'_>, file: Option<&Text>, context: &Context<'_>) -> Result<bool, Fault> {
-    let may = context.value(&at.key("live_endstops"), file, value::switch)?;
-    Ok(may.unwrap_or(false))
+/// `live_endstops` and `only_ready` of a printer or a probe.
+fn ways(
+    at: &At<'_>,
+    (live_endstops, only_ready): (Option<&Text>, Option<&Text>),
+    context: &Context<'_>,
+) -> Result<Ways, Fault> {
+    let switch = |key: &str, text| context.value(&at.key(key), text, value::switch);
+    Ok(Ways {
+        live_endstops: switch("live_endstops", live_endstops)?.unwrap_or_default(),
+        only_ready: switch("only_ready", only_ready)?.unwrap_or_default(),
+    })
 }
 
 /// Whether this can be an API key.

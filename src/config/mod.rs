@@ -61,7 +61,7 @@ pub use self::error::ConfigError;
 #[cfg(feature = "tools")]
 pub use self::example::example;
 #[cfg(feature = "klipper")]
-pub use self::klipper::{Module, Modules, is_key, printer};
+pub use self::klipper::{Module, Modules, Ways, is_key, printer};
 pub(crate) use self::near::did_you_mean;
 pub use self::network::Network;
 #[cfg(feature = "local")]

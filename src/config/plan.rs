@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::address::Listen;
 #[cfg(feature = "klipper")]
-use super::klipper::Modules;
+use super::klipper::{Modules, Ways};
 use super::network::Network;
 #[cfg(feature = "local")]
 use super::pattern::PathPattern;
@@ -159,8 +159,8 @@ pub struct Probe {
     pub modules: Modules,
     /// Which others may be asked for.
     pub targets: Targets,
-    /// Whether their end stops may be asked live.
-    pub live_endstops: bool,
+    /// How others are asked.
+    pub ways: Ways,
 }
 
 /// Many pages at one path, each by its name.
@@ -366,8 +366,8 @@ pub struct Klipper {
     pub api_key: Option<Secret>,
     /// What it is asked for.
     pub modules: Modules,
-    /// Whether its end stops may be asked live.
-    pub live_endstops: bool,
+    /// How it is asked.
+    pub ways: Ways,
     /// How TLS is spoken to it.
     #[cfg(feature = "tls")]
     pub tls: ClientTls,

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use super::{Body, Refusal, admitted};
-use crate::config::{self, Modules, Targets};
+use crate::config::{self, Modules, Targets, Ways};
 use crate::exposition::Watch;
 use crate::http::fetch::FetchError;
 use crate::http::fields::Fields;
@@ -35,7 +35,7 @@ pub struct ProbeOutlet {
     printers: Vec<Rc<Source>>,
     modules: Modules,
     targets: Targets,
-    live_endstops: bool,
+    ways: Ways,
     /// Others that were asked for, the newest last.
     known: RefCell<Vec<Rc<Printer>>>,
 }
@@ -75,7 +75,7 @@ impl ProbeOutlet {
             printers: plan.members.iter().filter_map(printer).collect(),
             modules: plan.modules,
             targets: plan.targets.clone(),
-            live_endstops: plan.live_endstops,
+            ways: plan.ways,
             known: RefCell::default(),
         }
     }
@@ -158,7 +158,7 @@ impl ProbeOutlet {
         let at = known.iter().position(|printer| *printer.target() == target);
         let printer = match at {
             Some(at) => known.remove(at),
-            None => Rc::new(Printer::at(target, None, self.live_endstops)),
+            None => Rc::new(Printer::at(target, None, self.ways)),
         };
         if known.len() >= KLIPPER_TARGETS {
             known.remove(0);

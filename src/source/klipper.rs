@@ -99,6 +99,18 @@ impl Sheet {
         out.finish()
     }
 
+    /// Whether Klipper has said that it is ready.
+    fn is_ready(&self) -> bool {
+        self.core("webhooks").is_some_and(|klipper| klipper.word("state") == Some("ready"))
+    }
+
+    /// Keeps of what Klipper has said only how it is.
+    fn forget_klipper(&mut self) {
+        self.facts.forget(|object| {
+            object.doc == Doc::Objects && !matches!(object.module, Module::States | Module::Core)
+        });
+    }
+
     /// What fanin itself wants to know of an object of Klipper's.
     fn core(&self, path: &'static str) -> Option<Seen<'_>> {
         self.facts.of(Module::Core, path)

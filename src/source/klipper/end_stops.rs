@@ -15,7 +15,7 @@ const TRIGGERED: &str = "TRIGGERED";
 /// Whether a live query disturbs nothing, by what Klipper has just said. What it has not said is no yes.
 pub(super) fn may_be_asked(sheet: &Sheet) -> bool {
     let state = |path| sheet.core(path).and_then(|object| object.word("state"));
-    state("webhooks") == Some("ready")
+    sheet.is_ready()
         && state("print_stats").is_some_and(|state| !matches!(state, "printing" | "paused"))
         && state("idle_timeout").is_some_and(|state| state != "Printing")
 }

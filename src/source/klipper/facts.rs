@@ -122,6 +122,15 @@ impl Facts {
         Ok(())
     }
 
+    /// Passes over what was read of some objects.
+    pub(super) fn forget(&mut self, of: impl Fn(&Object) -> bool) {
+        for ((_, object), chain) in table::objects().zip(&mut self.chains) {
+            if of(object) {
+                *chain = Chain::default();
+            }
+        }
+    }
+
     /// The elements of an object.
     pub(super) fn elements(
         &self,

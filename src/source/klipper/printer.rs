@@ -21,7 +21,7 @@ use super::table::need;
 use super::verdict::{Report, Verdict};
 use super::walk::{WalkError, Walker};
 use super::{Settings, Sheet};
-use crate::config::{Klipper, Module, Modules, Secret};
+use crate::config::{Klipper, Module, Modules, Secret, Ways};
 use crate::exposition::{Format, Indexer, Page, Watch};
 use crate::http::client::{Outgoing, Reach, Redirects};
 use crate::http::fetch::FetchError;
@@ -45,8 +45,7 @@ const SETTINGS: &[u8] = br#"{"objects":{"configfile":["settings"]}}"#;
 pub struct Printer {
     target: Target,
     api_key: Option<Secret>,
-    /// Whether its end stops may be asked live, where that disturbs nothing.
-    live_endstops: bool,
+    ways: Ways,
     #[cfg(feature = "tls")]
     tls: Option<Rc<Connector>>,
     place: Box<str>,
@@ -114,7 +113,7 @@ impl Printer {
     ///
     /// Text for files that TLS needs and that cannot be used.
     pub fn new(plan: &Klipper) -> Result<Self, String> {
-        let printer = Self::at(plan.target.clone(), plan.api_key.clone(), plan.live_endstops);
+        let printer = Self::at(plan.target.clone(), plan.api_key.clone(), plan.ways);
         Ok(Self {
             #[cfg(feature = "tls")]
             tls: Connector::wanted(&plan.tls).map_err(|error| error.to_string())?,
@@ -124,13 +123,13 @@ impl Printer {
 
     /// The printer there, of which nothing is known.
     #[must_use]
-    pub fn at(target: Target, api_key: Option<Secret>, live_endstops: bool) -> Self {
+    pub fn at(target: Target, api_key: Option<Secret>, ways: Ways) -> Self {
         let place = target.authority().without_folder().to_string().into();
         Self {
             place,
             target,
             api_key,
-            live_endstops,
+            ways,
             #[cfg(feature = "tls")]
             tls: None,
             question: RefCell::default(),
@@ -208,6 +207,9 @@ impl Printer {
         probe.end_stops().await;
         let Probe { sheet, reports, .. } = probe;
         let (mut sheet, reports) = (sheet.into_inner(), reports.into_inner());
+        if self.ways.only_ready && !sheet.is_ready() {
+            sheet.forget_klipper();
+        }
         sheet.settings = self.settings.get().unwrap_or_default();
         if reports.iter().any(|report| report.error.as_ref().is_some_and(ScrapeError::is_memory)) {
             return Err(ScrapeError::Memory);
@@ -307,7 +309,7 @@ impl Probe<'_> {
 
     /// Asks for the end stops as they are, where that is allowed and disturbs nothing.
     async fn end_stops(&self) {
-        let wanted = self.printer.live_endstops && self.ask.modules.has(Module::QueryEndstops);
+        let wanted = self.printer.ways.live_endstops && self.ask.modules.has(Module::QueryEndstops);
         if wanted && end_stops::may_be_asked(&self.sheet.borrow()) {
             self.report(Doc::EndStops).await;
         }
@@ -344,9 +346,7 @@ impl Probe<'_> {
         if sent.is_some_and(|sent| sent < before) {
             self.printer.settings.set(None);
         }
-        let ready =
-            sheet.core("webhooks").is_some_and(|klipper| klipper.word("state") == Some("ready"));
-        ready && sent.is_none_or(|sent| sent >= before)
+        sheet.is_ready() && sent.is_none_or(|sent| sent >= before)
     }
 
     /// Reads a reply onto the sheet.
