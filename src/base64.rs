@@ -10,6 +10,18 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     bytes.chunks(3).flat_map(quartet).collect()
 }
 
+/// `bytes` in the URL-safe letters (section 5), without padding.
+#[cfg(feature = "push")]
+pub(crate) fn base64_url(bytes: &[u8]) -> String {
+    let letter = |letter| match letter {
+        '+' => Some('-'),
+        '/' => Some('_'),
+        '=' => None,
+        letter => Some(letter),
+    };
+    bytes.chunks(3).flat_map(quartet).filter_map(letter).collect()
+}
+
 /// One to three bytes as four characters.
 fn quartet(three: &[u8]) -> [char; 4] {
     let byte = |index: usize| u32::from(three.get(index).copied().unwrap_or_default());

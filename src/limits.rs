@@ -392,6 +392,12 @@ pub const APP: &str = "app";
 /// How long a pushed page is good for where nobody says otherwise: as long as prompipe's.
 pub const PUSH_TTL: Duration = Duration::from_secs(600);
 
+/// How long Prometheus is told of a group whose page is too old, so that it shows as down.
+pub const SD_KEEP: Duration = Duration::from_secs(3600);
+
+/// Bytes of the address that Prometheus is told: the longest name, a colon, a port.
+pub const SD_ADDRESS: usize = 259;
+
 /// Applications and groups of one push source; `sources.NAME.push.apps`.
 pub const DEFAULT_APPS: usize = 256;
 

@@ -110,6 +110,8 @@ pub(super) fn plan(file: &File, folders: &Folders, context: &Context<'_>) -> Res
     let servers = servers(file, &sources, context)?;
     #[cfg(feature = "push")]
     super::push::no_address_twice(&servers, &sources)?;
+    #[cfg(feature = "push")]
+    super::sd::spread(&servers, &mut sources);
     let mut own_labels = Vec::new();
     for (path, merge) in merges(&servers) {
         let giver = format_args!("route {path}");
@@ -251,6 +253,8 @@ fn servers(file: &File, sources: &[Source], context: &Context<'_>) -> Result<Vec
         #[cfg(feature = "tls")]
         let (auth, tls) = (auth.or(web.auth), tls.or(web.tls));
         let status = context.value(&server.key("status"), file.status.as_ref(), value::switch)?;
+        #[cfg(feature = "push")]
+        let advertise = (&server.key("advertise"), file.advertise.as_ref());
         servers.push(Server {
             listen,
             allow,
@@ -261,6 +265,8 @@ fn servers(file: &File, sources: &[Source], context: &Context<'_>) -> Result<Vec
             headers: web.headers,
             routes,
             status: status.unwrap_or(tells),
+            #[cfg(feature = "push")]
+            advertise: context.value(advertise.0, advertise.1, super::sd::advertised)?,
         });
     }
     Ok(servers)
@@ -384,6 +390,8 @@ fn routes(
         routes.push(Route { path, outlets: outlets(&at, file, sources, context)? });
     }
     routes.sort_by(|a, b| a.path.as_str().cmp(b.path.as_str()));
+    #[cfg(feature = "push")]
+    super::sd::judge(&at, &routes)?;
     Ok(routes)
 }
 

@@ -73,8 +73,10 @@ keys! {
         web_config: Text,
         routes: Named<RouteFile>,
         status: Text,
+        #[cfg(feature = "push")]
+        advertise: Text,
     }
-    later: ["advertise"]
+    later: []
 }
 
 keys! {
@@ -139,8 +141,10 @@ keys! {
         relay: Text,
         #[cfg(feature = "push")]
         apps: OneOrMany<Text>,
+        #[cfg(feature = "push")]
+        sd: SdFile,
     }
-    later: ["sd", "status"]
+    later: ["status"]
 }
 
 keys! {
@@ -234,6 +238,16 @@ keys! {
         targets: OneOrMany<Text>,
         live_endstops: Text,
         only_ready: Text,
+    }
+    later: []
+}
+
+#[cfg(feature = "push")]
+keys! {
+    /// The long form of service discovery.
+    SdKeys, "service discovery" {
+        only: OneOrMany<Text>,
+        sd_keep: Text,
     }
     later: []
 }
@@ -404,6 +418,28 @@ impl<K: Shape> Shape for OutletFile<K> {
     fn read_as(node: Node, at: &At<'_>, expected: Expected<'_>) -> Result<Self, Fault> {
         match node {
             Node::Map(_) => K::read(node, at).map(Self::Long),
+            node => Shape::read_as(node, at, expected).map(Self::Short),
+        }
+    }
+}
+
+/// Service discovery: `all`, paths of routes, or a map.
+#[cfg(feature = "push")]
+#[derive(Debug)]
+pub(super) enum SdFile {
+    Short(OneOrMany<Text>),
+    Long(SdKeys),
+}
+
+#[cfg(feature = "push")]
+impl Shape for SdFile {
+    fn expected() -> String {
+        "all, a route's path, a list of paths, or a map".to_owned()
+    }
+
+    fn read_as(node: Node, at: &At<'_>, expected: Expected<'_>) -> Result<Self, Fault> {
+        match node {
+            Node::Map(_) => Shape::read(node, at).map(Self::Long),
             node => Shape::read_as(node, at, expected).map(Self::Short),
         }
     }

@@ -41,6 +41,8 @@ mod plan;
 #[cfg(feature = "push")]
 mod push;
 mod route;
+#[cfg(feature = "push")]
+mod sd;
 mod secret;
 mod shape;
 mod source;
@@ -79,6 +81,8 @@ pub use self::plan::{Klipper, Probe};
 #[cfg(feature = "push")]
 pub use self::plan::{Push, PushFormat};
 pub use self::route::RoutePath;
+#[cfg(feature = "push")]
+pub use self::sd::{Advertised, Sd};
 pub use self::secret::Secret;
 #[cfg(feature = "klipper")]
 pub use self::targets::Targets;

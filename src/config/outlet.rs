@@ -22,9 +22,7 @@ pub(super) fn outlets(
     let pushed = Vec::new();
     let mut outlets = page_outlets(at, file, sources, context, pushed.is_empty())?;
     #[cfg(feature = "push")]
-    if !outlets.is_empty() && pushed.iter().any(|outlet| matches!(outlet, Outlet::Apps(_))) {
-        return Err(Fault::rule(at, "apps answers the same requests as another: choose one"));
-    }
+    super::push::stand_alone(at, &outlets, &pushed)?;
     outlets.extend(pushed);
     Ok(outlets)
 }

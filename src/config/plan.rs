@@ -72,6 +72,9 @@ pub struct Server {
     pub routes: Vec<Route>,
     /// Whether `/` and, unless a route has that path, `/metrics` tell about fanin itself.
     pub status: bool,
+    /// Where Prometheus reaches it; `None` for where it asks.
+    #[cfg(feature = "push")]
+    pub advertise: Option<super::Advertised>,
 }
 
 impl Server {
@@ -88,6 +91,8 @@ impl Server {
             headers: None,
             routes: Vec::new(),
             status: false,
+            #[cfg(feature = "push")]
+            advertise: None,
         }
     }
 }
@@ -130,6 +135,9 @@ pub enum Outlet {
     /// Who brought pages to these sources.
     #[cfg(feature = "push")]
     Apps(Vec<Member>),
+    /// Tells Prometheus what the others have.
+    #[cfg(feature = "push")]
+    Sd(super::Sd),
 }
 
 impl Outlet {
@@ -145,6 +153,8 @@ impl Outlet {
             Self::Receive(member) | Self::Relay(member) => std::slice::from_ref(member),
             #[cfg(feature = "push")]
             Self::Apps(members) => members,
+            #[cfg(feature = "push")]
+            Self::Sd(_) => &[],
         }
     }
 }
@@ -313,6 +323,9 @@ pub struct Push {
     pub max_ttl: Option<Duration>,
     /// Applications and groups at once.
     pub apps: usize,
+    /// How long the name of a group is remembered whose page is too old: the longest that some
+    /// route lists it for.
+    pub remembered: Duration,
 }
 
 /// How pages are written that come without HTTP.

@@ -50,6 +50,7 @@ pub(super) fn push(
         ttl,
         max_ttl,
         apps: apps.unwrap_or(limits::DEFAULT_APPS),
+        remembered: Duration::ZERO,
     })
 }
 
@@ -94,7 +95,7 @@ pub(super) fn no_address_twice(servers: &[Server], sources: &[Source]) -> Result
     Ok(())
 }
 
-/// `receive`, `relay` and `apps` of a route.
+/// `receive`, `relay`, `apps` and `sd` of a route.
 pub(super) fn outlets(
     at: &At<'_>,
     file: &RouteFile,
@@ -110,7 +111,8 @@ pub(super) fn outlets(
     let receive = one("receive", file.receive.as_ref(), Outlet::Receive)?;
     let relay = one("relay", file.relay.as_ref(), Outlet::Relay)?;
     let apps = file.apps.as_ref().map(|names| apps(&at.key("apps"), names, (sources, context)));
-    Ok(receive.into_iter().chain(relay).chain(apps.transpose()?).collect())
+    let sd = super::sd::outlet(at, file, context)?;
+    Ok(receive.into_iter().chain(relay).chain(apps.transpose()?).chain(sd).collect())
 }
 
 /// `apps`: sources of the kind push; `all` is all of these.
@@ -141,6 +143,22 @@ fn of_the_kind(at: &At<'_>, name: &str, sources: &[Source]) -> Result<Member, Fa
 fn is_push(member: Member, sources: &[Source]) -> bool {
     let Member::Source(number) = member else { return false };
     sources.get(number).is_some_and(|source| matches!(source.kind, Kind::Push(_)))
+}
+
+/// Refuses `apps` and `sd` beside what answers the same requests.
+pub(super) fn stand_alone(at: &At<'_>, others: &[Outlet], pushed: &[Outlet]) -> Result<(), Fault> {
+    let mut names = pushed.iter().filter_map(|outlet| match outlet {
+        Outlet::Apps(_) => Some("apps"),
+        Outlet::Sd(_) => Some("sd"),
+        _ => None,
+    });
+    match (names.next(), names.next()) {
+        (Some(name), other) if other.is_some() || !others.is_empty() => {
+            let rule = format_args!("{name} answers the same requests as another: choose one");
+            Err(Fault::rule(at, rule))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether nothing but pages that are brought passes a server: then it tells nothing of itself.

@@ -81,6 +81,18 @@ impl RoutePath {
         Some(rest)
     }
 
+    /// The path without escapes; `None` if a segment holds a slash, or is no UTF-8.
+    #[must_use]
+    pub fn plain(&self) -> Option<String> {
+        let mut path = String::new();
+        for segment in &self.segments {
+            let segment = str::from_utf8(segment).ok().filter(|text| !text.contains('/'))?;
+            path.push('/');
+            path.push_str(segment);
+        }
+        Some(path)
+    }
+
     /// How many segments it has.
     #[must_use]
     pub fn depth(&self) -> usize {

@@ -14,6 +14,8 @@ mod pushed;
 #[cfg(feature = "push")]
 mod receive;
 mod reply;
+#[cfg(feature = "push")]
+mod sd;
 #[cfg(feature = "status")]
 mod status;
 #[cfg(any(feature = "push", feature = "status"))]
@@ -88,6 +90,8 @@ enum Outlet {
     Relay(Rc<Source>),
     #[cfg(feature = "push")]
     Apps(Rc<[Rc<Source>]>),
+    #[cfg(feature = "push")]
+    Sd(Rc<sd::SdOutlet>),
 }
 
 impl Outlet {
@@ -98,6 +102,47 @@ impl Outlet {
             Self::Receive(_) | Self::Relay(_) => true,
             _ => false,
         }
+    }
+}
+
+/// An outlet in the configuration.
+struct Described<'a> {
+    /// The server that it is of, and whether that speaks TLS.
+    #[cfg(feature = "push")]
+    server: (&'a config::Server, bool),
+    outlet: &'a config::Outlet,
+    /// All there are.
+    sources: &'a [Rc<Source>],
+}
+
+impl Described<'_> {
+    /// The outlet; `of_route` are the sources that it reaches.
+    fn make(&self, own_labels: &[Box<str>], of_route: &[Rc<Source>]) -> Option<Outlet> {
+        let sources = self.sources;
+        #[cfg(not(feature = "push"))]
+        let _ = of_route;
+        Some(match self.outlet {
+            config::Outlet::Merge(merge) => {
+                Outlet::Merge(Rc::new(MergeOutlet::new(merge, own_labels, sources)))
+            }
+            config::Outlet::Proxy(proxy) => {
+                Outlet::Proxy(Rc::new(ProxyOutlet::new(proxy, sources)))
+            }
+            #[cfg(feature = "klipper")]
+            config::Outlet::Probe(probe) => {
+                Outlet::Probe(Rc::new(ProbeOutlet::new(probe, sources)))
+            }
+            #[cfg(feature = "push")]
+            config::Outlet::Receive(_) => Outlet::Receive(of_route.first().cloned()?),
+            #[cfg(feature = "push")]
+            config::Outlet::Relay(_) => Outlet::Relay(of_route.first().cloned()?),
+            #[cfg(feature = "push")]
+            config::Outlet::Apps(_) => Outlet::Apps(of_route.into()),
+            #[cfg(feature = "push")]
+            config::Outlet::Sd(sd) => {
+                Outlet::Sd(Rc::new(sd::SdOutlet::new(sd, self.server, sources)))
+            }
+        })
     }
 }
 
@@ -147,28 +192,13 @@ impl Server {
                     config::Member::Source(number) => sources.get(number).cloned(),
                 };
                 let of_route: Vec<_> = members.iter().filter_map(source).collect();
-                let outlet = match outlet {
-                    config::Outlet::Merge(merge) => {
-                        Outlet::Merge(Rc::new(MergeOutlet::new(merge, own_labels, sources)))
-                    }
-                    config::Outlet::Proxy(proxy) => {
-                        Outlet::Proxy(Rc::new(ProxyOutlet::new(proxy, sources)))
-                    }
-                    #[cfg(feature = "klipper")]
-                    config::Outlet::Probe(probe) => {
-                        Outlet::Probe(Rc::new(ProbeOutlet::new(probe, sources)))
-                    }
+                let described = Described {
                     #[cfg(feature = "push")]
-                    config::Outlet::Apps(_) => Outlet::Apps(of_route.clone().into()),
-                    #[cfg(feature = "push")]
-                    config::Outlet::Receive(_) | config::Outlet::Relay(_) => {
-                        let Some(source) = of_route.first().cloned() else { continue };
-                        match outlet {
-                            config::Outlet::Receive(_) => Outlet::Receive(source),
-                            _ => Outlet::Relay(source),
-                        }
-                    }
+                    server: (plan, access.is_tls()),
+                    outlet,
+                    sources,
                 };
+                let Some(outlet) = described.make(own_labels, &of_route) else { continue };
                 for source in &of_route {
                     if !reached.iter().any(|known| Rc::ptr_eq(known, source)) {
                         reached.push(Rc::clone(source));
@@ -328,6 +358,8 @@ impl Server {
                     Outlet::Apps(sources) => {
                         apps::page(engine, sources, request.head.fields()).await
                     }
+                    #[cfg(feature = "push")]
+                    Outlet::Sd(sd) => sd.answer(engine, request).await,
                     #[cfg(feature = "push")]
                     Outlet::Receive(_) | Outlet::Relay(_) => {
                         Err(Refusal::new(404, "no route has this path".into()))

@@ -143,6 +143,7 @@ impl Source {
     pub(super) fn tend_store(self: &Rc<Self>, engine: &Engine) -> Option<Task<()>> {
         let push = self.as_push()?;
         self.state.store.shrink(push.plan.apps);
+        self.state.store.remember(push.plan.remembered, push.plan.apps);
         let stats = self.push_stats();
         stats.listens();
         stats.groups(self.state.store.len());

@@ -204,6 +204,8 @@ fn routes(view: &View<'_>, out: &mut TextWriter) -> fmt::Result {
                 let many = if sources == 1 { "" } else { "s" };
                 write!(out, "who brings pages to {sources} source{many}")?;
             }
+            #[cfg(feature = "push")]
+            Does::Sd => out.write_str("what Prometheus finds here, for its http_sd_configs")?,
         }
         out.write_str("\n")?;
     }

@@ -114,6 +114,8 @@ async fn document(json: &mut Json, view: &View<'_>) -> fmt::Result {
             Does::Relay => ("relay", 1, false, false, None),
             #[cfg(feature = "push")]
             Does::Apps { sources } => ("apps", sources, false, false, None),
+            #[cfg(feature = "push")]
+            Does::Sd => ("sd", 0, false, false, None),
         };
         json.whole(&ToldRoute { path, outlet, sources, own_metrics, strict, default })?;
     }

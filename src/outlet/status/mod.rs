@@ -174,6 +174,9 @@ enum Does<'a> {
     /// Who brings pages to this many sources.
     #[cfg(feature = "push")]
     Apps { sources: usize },
+    /// The list for Prometheus.
+    #[cfg(feature = "push")]
+    Sd,
 }
 
 /// A path with its query, as it stands in a URL.
@@ -209,6 +212,8 @@ impl Route {
             Outlet::Relay(_) => Does::Relay,
             #[cfg(feature = "push")]
             Outlet::Apps(_) => Does::Apps { sources },
+            #[cfg(feature = "push")]
+            Outlet::Sd(_) => Does::Sd,
         };
         Page { path: &self.name, does }
     }
@@ -222,7 +227,7 @@ impl Route {
             #[cfg(feature = "klipper")]
             Outlet::Probe(_) => Some((TARGET, source.name())),
             #[cfg(feature = "push")]
-            Outlet::Receive(_) | Outlet::Relay(_) => return None,
+            Outlet::Receive(_) | Outlet::Relay(_) | Outlet::Sd(_) => return None,
             #[cfg(feature = "push")]
             Outlet::Apps(_) => None,
         };

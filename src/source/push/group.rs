@@ -1,9 +1,10 @@
 //! What tells one pushed page from another: a set of labels.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::base64::decoded_url;
+use crate::base64::{base64_url, decoded_url};
 use crate::config::label_name;
 use crate::exposition::Escaped;
 use crate::http::percent::Decoded;
@@ -133,6 +134,37 @@ impl Group {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
+    /// Where it is below a route's path, with nothing percent-encoded: whoever asks there does that.
+    /// `None` for an application, which no path names.
+    ///
+    /// Prometheus encodes the path that it is told, so `%2F` cannot be said: a value with a slash is
+    /// in base64.
+    #[must_use]
+    pub fn path(&self) -> Option<String> {
+        let value = |name| self.labels().find(|(own, _)| *own == name).map(|(_, value)| value);
+        let job = value("job")?;
+        if let (2, Some(instance)) = (self.0.len(), value("instance"))
+            && is_segment(job)
+            && is_segment(instance)
+            && !matches!(job, "job" | JOB_64)
+        {
+            return Some(format!("/{job}/{instance}"));
+        }
+        let others = self.labels().filter(|(name, _)| *name != "job");
+        let mut path = String::new();
+        for (name, value) in std::iter::once(("job", job)).chain(others) {
+            let (form, value) = match value {
+                "" => (BASE_64, Cow::Borrowed("=")),
+                value if is_segment(value) => ("", Cow::Borrowed(value)),
+                value => (BASE_64, Cow::Owned(base64_url(value.as_bytes()))),
+            };
+            for piece in ["/", name, form, "/", &value] {
+                path.push_str(piece);
+            }
+        }
+        Some(path)
+    }
+
     /// The application's name, if it is one.
     #[must_use]
     pub fn as_app(&self) -> Option<&str> {
@@ -146,6 +178,11 @@ impl Group {
 /// Ends the name of a label whose value is in base64.
 const BASE_64: &str = "@base64";
 const JOB_64: &str = "job@base64";
+
+/// Whether a value can be a segment of a path as it is.
+fn is_segment(value: &str) -> bool {
+    !matches!(value, "" | "." | "..") && !value.contains(|c: char| c == '/' || c.is_control())
+}
 
 /// Text in URL-safe base64; `=` alone is no text.
 fn from_base64(text: &str) -> Result<String, BadGroup> {
@@ -174,6 +211,38 @@ impl fmt::Display for Group {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_tells_the_path_that_names_it() {
+        let cases = [
+            ("home/pi", "/home/pi"),
+            ("home/p%C3%ad%201%25", "/home/p\u{ed} 1%"),
+            ("job/job/instance/a", "/job/job/instance/a"),
+            ("job/job@base64/instance/a", "/job/job@base64/instance/a"),
+            ("home/a%2Fb", "/job/home/instance@base64/YS9i"),
+            ("job/a/instance@base64/=", "/job/a/instance@base64/="),
+            ("job/../instance/b", "/job@base64/Li4/instance/b"),
+            ("job/a%0A/instance/b", "/job@base64/YQo/instance/b"),
+            ("job/a", "/job/a"),
+            ("job/a/zone/%3F%23/app/x", "/job/a/app/x/zone/?#"),
+            ("job/a/zone@base64/Pz8_", "/job/a/zone/???"),
+            ("job/a/zone@base64/Lz8_", "/job/a/zone@base64/Lz8_"),
+        ];
+        for (path, want) in cases {
+            let group = Group::of_path(path).unwrap().0;
+            let told = group.path().unwrap();
+            assert_eq!(told, want, "{path}");
+            let encoded: String = told
+                .bytes()
+                .map(|byte| match byte {
+                    b'/' => "/".to_owned(),
+                    byte => format!("%{byte:02X}"),
+                })
+                .collect();
+            assert_eq!(Group::of_path(&encoded[1..]).unwrap().0, group, "{path}");
+        }
+        assert_eq!(Group::app("a").unwrap().path(), None);
+    }
 
     #[test]
     fn paths_name_groups() {

@@ -23,6 +23,11 @@ pub struct Store {
     sooner: Event,
     /// When the first of them will be too old.
     next: Cell<Option<Instant>>,
+    /// Groups whose pages were too old, and since when, the longest gone first. They and the others
+    /// are together no more than there may be of these.
+    gone: RefCell<Vec<(Group, Instant)>>,
+    /// How long these are remembered, and how many groups there may be.
+    remembers: Cell<(Duration, usize)>,
 }
 
 /// One application or group.
@@ -97,6 +102,27 @@ impl Store {
         entries.iter().find(|entry| entry.group == *group && entry.is_fresh(now)).cloned()
     }
 
+    /// The groups that have brought a good page, and those that did and whose page became too old
+    /// within `keep`, as far as they are remembered.
+    #[must_use]
+    pub fn known(&self, keep: Duration) -> Vec<Group> {
+        let now = Instant::now();
+        let is_near = |gone: Instant| now.saturating_duration_since(gone) < keep;
+        let entries = self.entries.borrow();
+        let there = entries.iter().filter(|entry| entry.kept.is_some());
+        let there = there.filter(|entry| entry.is_fresh(now) || entry.expires.is_some_and(is_near));
+        let gone = self.gone.borrow();
+        let gone = gone.iter().filter(|(_, since)| is_near(*since)).map(|(group, _)| group);
+        there.map(|entry| &entry.group).chain(gone).cloned().collect()
+    }
+
+    /// Remembers groups for this long after their pages became too old; `most` is how many there
+    /// may be of all.
+    pub fn remember(&self, keep: Duration, most: usize) {
+        self.remembers.set((keep, most));
+        self.forget(Instant::now());
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -150,6 +176,7 @@ impl Store {
 
     /// Forgets a group; whether it was there.
     pub fn delete(&self, group: &Group) -> bool {
+        self.gone.borrow_mut().retain(|(gone, _)| gone != group);
         let mut entries = self.entries.borrow_mut();
         let before = entries.len();
         entries.retain(|entry| entry.group != *group);
@@ -159,6 +186,7 @@ impl Store {
     /// Forgets everything.
     pub fn clear(&self) {
         self.entries.borrow_mut().clear();
+        self.gone.borrow_mut().clear();
     }
 
     /// Forgets the oldest beyond `most`.
@@ -182,8 +210,7 @@ impl Store {
         if entries.len() < most || entries.iter().any(|entry| entry.group == *group) {
             return Ok(());
         }
-        let now = Instant::now();
-        entries.retain(|entry| entry.is_fresh(now));
+        self.drop_stale(&mut entries, Instant::now());
         if entries.len() >= most
             && good
             && let Some(bad) = entries.iter().position(|entry| entry.kept.is_none())
@@ -200,11 +227,16 @@ impl Store {
             self.next.set(Some(expires));
             self.sooner.notify(usize::MAX);
         }
+        if entry.kept.is_some() {
+            self.gone.borrow_mut().retain(|(gone, _)| *gone != entry.group);
+        }
         let mut entries = self.entries.borrow_mut();
         match entries.iter_mut().find(|known| known.group == entry.group) {
             Some(known) => *known = entry,
             None => entries.push(entry),
         }
+        drop(entries);
+        self.forget(Instant::now());
     }
 
     /// Forgets what is too old, for ever; `expired` is told how many, and how many are left.
@@ -223,9 +255,35 @@ impl Store {
             let now = Instant::now();
             let mut entries = self.entries.borrow_mut();
             let before = entries.len();
-            entries.retain(|entry| entry.is_fresh(now));
+            self.drop_stale(&mut entries, now);
             expired(before.saturating_sub(entries.len()), entries.len());
-            self.next.set(entries.iter().filter_map(|entry| entry.expires).min());
+            let next = entries.iter().filter_map(|entry| entry.expires).min();
+            drop(entries);
+            let end = self.forget(now);
+            self.next.set(next.into_iter().chain(end).min());
         }
+    }
+
+    /// Moves those that are too old to the names that are remembered.
+    fn drop_stale(&self, entries: &mut Vec<Entry>, now: Instant) {
+        let mut gone = self.gone.borrow_mut();
+        for entry in entries.extract_if(.., |entry| !entry.is_fresh(now)) {
+            if let Some(since) = entry.expires.filter(|_| entry.kept.is_some()) {
+                gone.push((entry.group, since));
+            }
+        }
+        gone.sort_by_key(|(_, since)| *since);
+    }
+
+    /// Forgets names that are remembered for long enough, and the oldest of those for which there
+    /// is no room. Returns when the next is to be forgotten.
+    fn forget(&self, now: Instant) -> Option<Instant> {
+        let (keep, most) = self.remembers.get();
+        let mut gone = self.gone.borrow_mut();
+        gone.retain(|(_, since)| now.saturating_duration_since(*since) < keep);
+        let room = most.saturating_sub(self.entries.borrow().len());
+        let over = gone.len().saturating_sub(room);
+        gone.drain(..over);
+        gone.first().and_then(|(_, since)| since.checked_add(keep))
     }
 }
