@@ -6,6 +6,8 @@
 
 #[cfg(feature = "pipe")]
 mod carry;
+#[cfg(feature = "push")]
+mod hub;
 #[cfg(feature = "klipper")]
 mod probe;
 #[cfg(feature = "tls")]
@@ -23,6 +25,8 @@ use argh::{FromArgs, SubCommands};
 
 #[cfg(feature = "pipe")]
 pub use self::carry::{Send, Token};
+#[cfg(feature = "push")]
+pub use self::hub::Receive;
 #[cfg(feature = "klipper")]
 pub use self::probe::Probe;
 #[cfg(feature = "tls")]
@@ -75,6 +79,9 @@ pub enum Command {
     /// `fanin send`.
     #[cfg(feature = "pipe")]
     Send(Send),
+    /// `fanin receive`.
+    #[cfg(feature = "push")]
+    Receive(Receive),
     /// `fanin token`.
     #[cfg(feature = "pipe")]
     Token(Token),
@@ -101,6 +108,8 @@ impl Command {
         match self {
             #[cfg(feature = "tools")]
             Self::Merge(merge) => merge.fault(),
+            #[cfg(feature = "push")]
+            Self::Receive(receive) => receive.fault(),
             #[cfg(feature = "tls")]
             Self::Cert(cert) => cert.fault(),
             _ => None,

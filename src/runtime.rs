@@ -50,6 +50,9 @@ pub struct Origin {
     /// What `fanin send` is to do, in place of a file.
     #[cfg(feature = "pipe")]
     pub sending: Option<config::Sending>,
+    /// What `fanin receive` is to do, likewise.
+    #[cfg(feature = "push")]
+    pub receiving: Option<config::Receiving>,
 }
 
 impl Origin {
@@ -61,7 +64,11 @@ impl Origin {
     pub fn read(&self) -> Result<Option<Plan>, LoadError> {
         #[cfg(feature = "pipe")]
         if let Some(sending) = &self.sending {
-            return sending.plan().map(Some).map_err(LoadError::Sending);
+            return sending.plan().map(Some).map_err(LoadError::Token);
+        }
+        #[cfg(feature = "push")]
+        if let Some(receiving) = &self.receiving {
+            return receiving.plan().map(Some).map_err(LoadError::Token);
         }
         let Some(file) = &self.file else { return Ok(None) };
         let mut plan = config::load(file).map_err(LoadError::Config)?;
@@ -95,9 +102,9 @@ pub enum LoadError {
     Tls(usize, String),
     /// A source's address is not understood.
     Source(Box<str>, String),
-    /// The token of `fanin send` cannot be read.
-    #[cfg(feature = "pipe")]
-    Sending(String),
+    /// The token of `fanin send` or `fanin receive` cannot be read.
+    #[cfg(any(feature = "pipe", feature = "push"))]
+    Token(String),
     /// Where a pipe leads is not understood.
     #[cfg(feature = "pipe")]
     Pipe(Box<str>, String),
@@ -111,8 +118,8 @@ impl std::fmt::Display for LoadError {
             Self::Bind(address, error) => write!(f, "listen {address}: {error}"),
             Self::Tls(server, error) => write!(f, "servers[{server}].tls: {error}"),
             Self::Source(name, error) => write!(f, "source {name:?}: {error}"),
-            #[cfg(feature = "pipe")]
-            Self::Sending(error) => write!(f, "--token-file: {error}"),
+            #[cfg(any(feature = "pipe", feature = "push"))]
+            Self::Token(error) => write!(f, "--token-file: {error}"),
             #[cfg(feature = "pipe")]
             Self::Pipe(name, error) => write!(f, "pipe {name:?}: {error}"),
         }

@@ -7,6 +7,8 @@ mod common;
 mod commands;
 #[path = "pipe/failures.rs"]
 mod failures;
+#[path = "pipe/hub.rs"]
+mod hub;
 #[path = "pipe/peers.rs"]
 mod peers;
 #[path = "pipe/reload.rs"]
@@ -56,7 +58,7 @@ fn a_page_is_put_as_prompipe_does() {
         assert_eq!(page.field("content-encoding"), None, "its receiver hands on what it gets");
         assert_eq!(
             page.field("fanin-ttl").as_deref(),
-            Some("1"),
+            Some("1s"),
             "3 times 200 ms, in whole seconds"
         );
         assert_eq!(page.page(), GOOD, "one source, nothing put on");

@@ -15,6 +15,8 @@ mod lint;
 mod merge;
 #[cfg(feature = "klipper")]
 mod probe;
+#[cfg(feature = "push")]
+mod receive;
 #[cfg(feature = "pipe")]
 mod send;
 mod serve;
@@ -41,6 +43,8 @@ pub fn run(command: Command) -> ExitCode {
         Command::Check(check) => check::run(&check),
         #[cfg(feature = "pipe")]
         Command::Send(typed) => send::run(typed),
+        #[cfg(feature = "push")]
+        Command::Receive(typed) => receive::run(typed),
         #[cfg(feature = "pipe")]
         Command::Token(_) => token::run(),
         #[cfg(feature = "tools")]

@@ -16,6 +16,8 @@ pub(super) fn run(typed: cli::Serve) -> ExitCode {
         listen: typed.listen,
         #[cfg(feature = "pipe")]
         sending: None,
+        #[cfg(feature = "push")]
+        receiving: None,
     })
 }
 

@@ -40,6 +40,8 @@ mod pipe;
 mod plan;
 #[cfg(feature = "push")]
 mod push;
+#[cfg(feature = "push")]
+mod receiving;
 mod route;
 #[cfg(feature = "push")]
 mod sd;
@@ -80,6 +82,8 @@ pub use self::plan::{Exec, File};
 pub use self::plan::{Klipper, Probe};
 #[cfg(feature = "push")]
 pub use self::plan::{Push, PushFormat};
+#[cfg(feature = "push")]
+pub use self::receiving::Receiving;
 pub use self::route::RoutePath;
 #[cfg(feature = "push")]
 pub use self::sd::{Advertised, Sd};

@@ -123,16 +123,7 @@ impl Sending {
         plan.servers.clear();
         let mut pipe = Pipe::new(Member::Source(0), &self.to, self.every);
         if let Some(file) = &self.token_file {
-            let (text, mode) =
-                source::read_secret(file).map_err(|rule| format!("{} {rule}", file.display()))?;
-            let token = text.trim_end_matches(['\n', '\r']);
-            if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err(format!("{} holds no token", file.display()));
-            }
-            if mode & source::OTHERS_READ != 0 {
-                plan.exposed.push(file.display().to_string().into());
-            }
-            pipe.authorization = Some(Secret::bearer(token));
+            pipe.authorization = Some(Secret::bearer(&source::token(file, &mut plan.exposed)?));
         }
         plan.pipes.push(pipe);
         Ok(plan)

@@ -447,6 +447,25 @@ pub(super) fn secret_file(
 /// The bit of a file's mode that lets everybody read it.
 pub(super) const OTHERS_READ: u32 = 0o004;
 
+/// The token in this file, for those who have no configuration. Whether everybody can read it is
+/// taken down.
+///
+/// # Errors
+///
+/// What is wrong with it, in one line.
+#[cfg(any(feature = "pipe", feature = "push"))]
+pub(super) fn token(file: &Path, exposed: &mut Vec<Box<str>>) -> Result<String, String> {
+    let (text, mode) = read_secret(file).map_err(|rule| format!("{} {rule}", file.display()))?;
+    let token = text.trim_end_matches(['\n', '\r']);
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(format!("{} holds no token", file.display()));
+    }
+    if mode & OTHERS_READ != 0 {
+        exposed.push(file.display().to_string().into());
+    }
+    Ok(token.to_owned())
+}
+
 /// A small file's text, and its mode; that of a device or a FIFO counts for nothing.
 pub(super) fn read_secret(path: &Path) -> Result<(String, u32), BadValue> {
     let unreadable = |error| BadValue::new(format!("cannot be read: {error}"));

@@ -106,7 +106,7 @@ impl Pipes {
                 target,
                 protocol: described.protocol,
                 timeout: described.timeout,
-                ttl: described.ttl().to_string().into(),
+                ttl: format!("{}s", described.ttl()).into(),
                 authorization: described.authorization.clone(),
                 #[cfg(feature = "tls")]
                 tls: connector(described).map_err(|error| (described.name.clone(), error))?,
