@@ -10,6 +10,8 @@ mod carry;
 mod hub;
 #[cfg(feature = "klipper")]
 mod probe;
+#[cfg(feature = "push")]
+mod push;
 #[cfg(feature = "tls")]
 mod secure;
 #[cfg(feature = "tools")]
@@ -29,6 +31,8 @@ pub use self::carry::{Send, Token};
 pub use self::hub::Receive;
 #[cfg(feature = "klipper")]
 pub use self::probe::Probe;
+#[cfg(feature = "push")]
+pub use self::push::{App, Door, Push, Ttl};
 #[cfg(feature = "tls")]
 pub use self::secure::{Cert, HashPassword, Host};
 #[cfg(feature = "tools")]
@@ -82,6 +86,9 @@ pub enum Command {
     /// `fanin receive`.
     #[cfg(feature = "push")]
     Receive(Receive),
+    /// `fanin push`.
+    #[cfg(feature = "push")]
+    Push(Push),
     /// `fanin token`.
     #[cfg(feature = "pipe")]
     Token(Token),
@@ -112,6 +119,8 @@ impl Command {
             Self::Receive(receive) => receive.fault(),
             #[cfg(feature = "tls")]
             Self::Cert(cert) => cert.fault(),
+            #[cfg(feature = "push")]
+            Self::Push(push) => push.fault(),
             _ => None,
         }
     }
@@ -214,7 +223,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, Early
         usage(&[], format_args!("\"{}\" is not UTF-8", word.to_string_lossy().escape_debug()))
     })?;
     let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
-    if words.first() == Some(&"lint") {
+    if matches!(words.first(), Some(&("lint" | "push"))) {
         // Standard input is what is read without a file; argh would take `-` for a flag.
         words.retain(|word| *word != "-");
     }

@@ -429,7 +429,7 @@ pub const SEND_EVERY: Duration = Duration::from_secs(4);
 /// The longest a pipe heeds a `Retry-After`: a mistake at the other end must not silence it for good.
 pub const RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// Bytes of an answer that a pipe reads, so that its connection can be kept.
+/// Bytes of an answer that a pipe reads, so that its connection can be kept; and `fanin push`.
 pub const PIPE_ANSWER: usize = 16 * 1024;
 
 /// Bytes of a refusal's first line that the log and the status page show.

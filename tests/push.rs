@@ -2,6 +2,7 @@
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
+    clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::unwrap_used
 )]
@@ -10,6 +11,8 @@ mod common;
 
 #[path = "push/capnp.rs"]
 mod capnp;
+#[path = "push/command.rs"]
+mod command;
 #[path = "push/doors.rs"]
 mod doors;
 #[path = "push/limits.rs"]

@@ -16,6 +16,8 @@ mod merge;
 #[cfg(feature = "klipper")]
 mod probe;
 #[cfg(feature = "push")]
+mod push;
+#[cfg(feature = "push")]
 mod receive;
 #[cfg(feature = "pipe")]
 mod send;
@@ -43,6 +45,8 @@ pub fn run(command: Command) -> ExitCode {
         Command::Check(check) => check::run(&check),
         #[cfg(feature = "pipe")]
         Command::Send(typed) => send::run(typed),
+        #[cfg(feature = "push")]
+        Command::Push(typed) => push::run(&typed),
         #[cfg(feature = "push")]
         Command::Receive(typed) => receive::run(typed),
         #[cfg(feature = "pipe")]

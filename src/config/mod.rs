@@ -88,6 +88,8 @@ pub use self::route::RoutePath;
 #[cfg(feature = "push")]
 pub use self::sd::{Advertised, Sd};
 pub use self::secret::Secret;
+#[cfg(feature = "push")]
+pub use self::source::bearer_token;
 #[cfg(feature = "klipper")]
 pub use self::targets::Targets;
 #[cfg(feature = "tls")]

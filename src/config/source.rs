@@ -466,6 +466,16 @@ pub(super) fn token(file: &Path, exposed: &mut Vec<Box<str>>) -> Result<String, 
     Ok(token.to_owned())
 }
 
+/// The value of `Authorization` for the token in this file.
+///
+/// # Errors
+///
+/// What is wrong with it, in one line.
+#[cfg(feature = "push")]
+pub fn bearer_token(file: &Path) -> Result<Secret, String> {
+    token(file, &mut Vec::new()).map(|token| Secret::bearer(&token))
+}
+
 /// A small file's text, and its mode; that of a device or a FIFO counts for nothing.
 pub(super) fn read_secret(path: &Path) -> Result<(String, u32), BadValue> {
     let unreadable = |error| BadValue::new(format!("cannot be read: {error}"));

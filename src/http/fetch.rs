@@ -16,10 +16,10 @@ use smol::Timer;
 use crate::http::alarm::later;
 use crate::http::client::{Method, Outgoing, Reach, RedirectError};
 use crate::http::fault::Fault;
-#[cfg(feature = "pipe")]
+#[cfg(any(feature = "pipe", feature = "push"))]
 use crate::http::outgoing::Produce;
 use crate::http::resolve::{ResolveError, Resolver};
-#[cfg(feature = "pipe")]
+#[cfg(any(feature = "pipe", feature = "push"))]
 use crate::http::response::Sent;
 use crate::http::response::{HeadBuffer, Link, Response};
 use crate::http::socket::Socket;
@@ -174,7 +174,7 @@ impl Client {
     /// # Errors
     ///
     /// As [`Client::fetch`].
-    #[cfg(feature = "pipe")]
+    #[cfg(any(feature = "pipe", feature = "push"))]
     pub async fn send(
         &self,
         request: &Outgoing<'_>,

@@ -37,6 +37,8 @@ pub mod outgoing;
 pub mod percent;
 pub mod resolve;
 pub mod response;
+#[cfg(any(feature = "pipe", feature = "push"))]
+mod says;
 pub mod scan;
 pub mod server;
 pub mod socket;

@@ -9,19 +9,19 @@ use smol::future::poll_once;
 use smol::io::{AsyncRead as _, AsyncWriteExt as _};
 
 use crate::http::body::Body;
-#[cfg(feature = "pipe")]
+#[cfg(any(feature = "pipe", feature = "push"))]
 use crate::http::chunked;
 use crate::http::client::{self, Method, Outgoing};
 use crate::http::fault::Fault;
 use crate::http::fetch::{FetchError, Place};
 use crate::http::fields::{Fields, Framing};
 use crate::http::head::ReplyHead;
-#[cfg(feature = "pipe")]
+#[cfg(any(feature = "pipe", feature = "push"))]
 use crate::http::outgoing::{Broken, Cut, Produce, put};
 use crate::http::scan::Scan;
 use crate::http::socket::Socket;
 use crate::http::url::Target;
-#[cfg(feature = "pipe")]
+#[cfg(any(feature = "pipe", feature = "push"))]
 use crate::limits::REPLY_ROOM;
 
 /// The answer to a fetch. Its bytes go from the socket straight into the caller's buffer; only what
@@ -166,7 +166,7 @@ impl Response {
     }
 
     /// The connection carries nothing more.
-    #[cfg(feature = "pipe")]
+    #[cfg(any(feature = "pipe", feature = "push"))]
     pub(crate) fn spoil(&mut self) {
         self.keep = false;
     }
@@ -211,7 +211,7 @@ impl Link {
 
     /// Sends a request with a body and reads up to the end of the answer's head. Who refuses a body
     /// may say so and close before all of it has left: then that is the answer.
-    #[cfg(feature = "pipe")]
+    #[cfg(any(feature = "pipe", feature = "push"))]
     pub(crate) async fn send<B: Produce>(
         &mut self,
         request: &Outgoing<'_>,
@@ -230,7 +230,7 @@ impl Link {
     }
 
     /// Sends the head and, in chunks made behind it in the same buffer, the body.
-    #[cfg(feature = "pipe")]
+    #[cfg(any(feature = "pipe", feature = "push"))]
     async fn send_all<B: Produce>(
         &mut self,
         request: &Outgoing<'_>,
@@ -293,7 +293,7 @@ impl Link {
 }
 
 /// What a request with a body has come to.
-#[cfg(feature = "pipe")]
+#[cfg(any(feature = "pipe", feature = "push"))]
 pub(crate) struct Sent {
     /// Where the answer's head ends.
     pub(crate) end: usize,
@@ -305,7 +305,7 @@ pub(crate) struct Sent {
 
 /// Makes the next chunk of `body` behind the `at` bytes that lie in `buf`; tells where it ends and
 /// how many bytes of the body are in it: 0 at the end, `None` where there is no room for any yet.
-#[cfg(feature = "pipe")]
+#[cfg(any(feature = "pipe", feature = "push"))]
 async fn chunk<B: Produce>(
     buf: &mut [u8],
     at: usize,

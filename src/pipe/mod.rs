@@ -28,9 +28,7 @@ use crate::config::{self, Protocol, Secret};
 use crate::exposition::{Emitter, Names};
 use crate::http::alarm::later;
 use crate::http::client::{Method, Outgoing, Redirects};
-use crate::http::response::Response;
 use crate::http::url::Target;
-use crate::limits::{PIPE_ANSWER, PIPE_REFUSAL};
 use crate::outlet::{Body, MergeOutlet, Server};
 use crate::source::{Engine, Source};
 use crate::telemetry::pipe::{Attempt, PipeStats};
@@ -264,7 +262,7 @@ impl Pipe {
         let sent = engine.client.send(&request, &mut body).await;
         drop(body);
         let (mut response, bytes) = sent.map_err(|error| Failure::Fetch(error.into()))?;
-        let says = answer(&mut response).await;
+        let says = response.says().await;
         if !(200..300).contains(&response.status) {
             let pause = response.retry_after.as_deref().and_then(retry_after);
             return Err(Failure::Status { status: response.status, says, pause });
@@ -289,27 +287,4 @@ pub fn check(plan: &config::Pipe) -> Result<(), String> {
 #[cfg(feature = "tls")]
 fn connector(plan: &config::Pipe) -> Result<Option<Rc<Connector>>, String> {
     Connector::wanted(&plan.tls).map_err(|error| error.to_string())
-}
-
-/// Reads the answer, so that its connection can be kept; returns how its first line begins.
-async fn answer(response: &mut Response) -> heapless::String<PIPE_REFUSAL> {
-    let mut says = heapless::String::new();
-    let mut piece = [0; 256];
-    let (mut first, mut read) = (true, 0_usize);
-    while read < PIPE_ANSWER {
-        let Ok(n @ 1..) = response.read(&mut piece).await else { break };
-        read = read.saturating_add(n);
-        if first {
-            let piece = piece.get(..n).unwrap_or_default();
-            let line = piece.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
-            let text = line.utf8_chunks().map(|chunk| chunk.valid());
-            for letter in text.flat_map(str::chars).filter(|letter| !letter.is_control()) {
-                if says.push(letter).is_err() {
-                    break;
-                }
-            }
-            first = false;
-        }
-    }
-    says
 }

@@ -18,6 +18,7 @@ mod refusal;
 #[cfg(feature = "gzip")]
 mod snappy;
 mod store;
+mod tally;
 
 use std::fmt::{self, Write as _};
 use std::rc::Rc;

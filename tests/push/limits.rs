@@ -60,7 +60,8 @@ fn a_page_is_no_longer_than_it_may_be() {
 /// Scrapes have what pushed pages may not take, and an endless push is none.
 #[test]
 fn pages_take_no_more_than_may_be_kept() {
-    let daemon = one().limit("memory: 2MiB").limit("kept: 256KiB").start();
+    let daemon =
+        one().limit("memory: 2MiB").limit("kept: 256KiB").limit("body_timeout: 4s").start();
     let text = big_page(60 * 1024);
     for app in ["a", "b", "c", "d", "e"] {
         push(&daemon, &document(app, &text));

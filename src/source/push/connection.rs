@@ -1,4 +1,5 @@
-//! A connection to one of a push source's addresses: pages one after another, no answers.
+//! A connection to one of a push source's addresses: pages one after another, and answers to those who
+//! ask for one only.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -7,7 +8,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
-use smol::io::AsyncRead as _;
+use smol::io::{AsyncRead as _, AsyncWriteExt as _};
 
 use super::Arrival;
 use super::capnp::{self, Capnp};
@@ -100,10 +101,22 @@ impl PushDoor {
                 None => return arrival.refused(None, &PushError::Timeout(wait)),
                 Some(_) => return arrival.refused(None, &PushError::Closed),
             };
-            let input = buf.get(..n).unwrap_or_default();
+            let mut input = buf.get(..n).unwrap_or_default();
             stream.begin(arrival.format(), input);
-            if let Err(error) = Box::pin(stream.feed(&arrival, input)).await {
-                return arrival.refused(None, &error);
+            loop {
+                match Box::pin(stream.feed(&arrival, &mut input)).await {
+                    Ok(None) => break,
+                    Ok(Some(answer)) => {
+                        let now = Instant::now();
+                        handle.enter(Phase::Writing, now);
+                        let until = later(now, limits.write);
+                        let sent = alarm.limit(until, socket.write_all(answer.as_bytes())).await;
+                        if !matches!(sent, Some(Ok(()))) {
+                            return;
+                        }
+                    }
+                    Err(error) => return arrival.refused(None, &error),
+                }
             }
         }
     }
@@ -140,11 +153,15 @@ impl Stream {
         }
     }
 
-    async fn feed(&mut self, arrival: &Arrival, input: &[u8]) -> Result<(), PushError> {
+    async fn feed(
+        &mut self,
+        arrival: &Arrival,
+        input: &mut &[u8],
+    ) -> Result<Option<String>, PushError> {
         match self {
-            Self::New => Ok(()),
+            Self::New => Ok(None),
             Self::Json(json) => json.feed(arrival, input).await,
-            Self::Capnp(capnp) => capnp.feed(arrival, input).await,
+            Self::Capnp(capnp) => capnp.feed(arrival, input).await.map(|()| None),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Pages in JSON: `{"app": "text", "other": ["line", "line"]}`, any number of such objects one after
-//! another, read as they come.
+//! another, read as they come. `[]` between them asks what became of those before.
 
 use std::rc::Rc;
 
@@ -7,6 +7,7 @@ use super::Arrival;
 use super::group::Group;
 use super::incoming::Incoming;
 use super::refusal::PushError;
+use super::tally::Tally;
 use crate::json::{Bracket, Reader, Token};
 
 /// What has been read of a stream of objects.
@@ -14,7 +15,10 @@ pub(super) struct Json {
     reader: Box<Reader>,
     /// Objects and lists that are open.
     depth: usize,
+    /// The list that is open is a question.
+    asks: bool,
     app: App,
+    tally: Tally,
 }
 
 /// The value that is being read.
@@ -26,7 +30,13 @@ enum App {
 
 impl Json {
     pub(super) fn new() -> Self {
-        Self { reader: Box::new(Reader::new()), depth: 0, app: App::None }
+        Self {
+            reader: Box::new(Reader::new()),
+            depth: 0,
+            asks: false,
+            app: App::None,
+            tally: Tally::default(),
+        }
     }
 
     /// Whether nothing is under way.
@@ -34,7 +44,7 @@ impl Json {
         self.reader.finish().is_ok()
     }
 
-    /// Reads on.
+    /// Reads on, up to the end of `input` or behind the next question; the answer to that.
     ///
     /// # Errors
     ///
@@ -42,23 +52,28 @@ impl Json {
     pub(super) async fn feed(
         &mut self,
         arrival: &Arrival,
-        mut input: &[u8],
-    ) -> Result<(), PushError> {
-        let Self { reader, depth, app } = self;
-        while let Some(token) = reader.next(&mut input).map_err(PushError::Json)? {
+        input: &mut &[u8],
+    ) -> Result<Option<String>, PushError> {
+        let Self { reader, depth, asks, app, tally } = self;
+        while let Some(token) = reader.next(input).map_err(PushError::Json)? {
             match (token, *depth) {
+                (Token::Close(_), _) if *asks => {
+                    *asks = false;
+                    return Ok(Some(tally.answer()));
+                }
+                _ if *asks => return Err(PushError::Shape),
                 (Token::Open(Bracket::Object), 0) => *depth = 1,
-                (Token::Open(_), 0) => return Err(PushError::Shape),
+                (Token::Open(Bracket::Array), 0) => *asks = true,
                 (Token::Open(Bracket::Array), 1) => *depth = 2,
                 (Token::Open(_), _) => {
                     *depth = depth.saturating_add(1);
                     app.fail();
                 }
-                (Token::Name(name), 1) => *app = App::begin(arrival, name),
+                (Token::Name(name), 1) => *app = App::begin((arrival, tally), name),
                 (Token::Text { piece, last }, 1) => {
                     app.write(piece).await;
                     if last {
-                        app.end(arrival).await;
+                        app.end((arrival, tally)).await;
                     }
                 }
                 (Token::Text { piece, last }, 2) => {
@@ -70,33 +85,36 @@ impl Json {
                 (Token::Close(_), _) => {
                     *depth = depth.saturating_sub(1);
                     if *depth == 1 {
-                        app.end(arrival).await;
+                        app.end((arrival, tally)).await;
                     }
                 }
                 (Token::Number(_) | Token::Bool(_) | Token::Null, 1) => {
                     app.fail();
-                    app.end(arrival).await;
+                    app.end((arrival, tally)).await;
                 }
                 (Token::Number(_) | Token::Bool(_) | Token::Null, _) => app.fail(),
                 (Token::Name(_) | Token::Text { .. }, _) => {}
             }
         }
-        Ok(())
+        Ok(None)
     }
 }
 
 impl App {
     /// Begins the value of `name`, if it is one that may come.
-    fn begin(arrival: &Arrival, name: Option<&str>) -> Self {
+    fn begin((arrival, tally): (&Arrival, &mut Tally), name: Option<&str>) -> Self {
         match name.map_or(Err(super::BadGroup::Long), Group::app) {
             Err(fault) => {
-                arrival.refused(None, &fault.into());
+                let error = fault.into();
+                arrival.refused(None, &error);
+                tally.refused(&error);
                 Self::None
             }
             Ok(group) => match arrival.begin(&group) {
                 Ok(incoming) => Self::Taken(group, incoming),
                 Err(error) => {
                     arrival.refused(Some(&group), &error);
+                    tally.refused(&format_args!("{group}: {error}"));
                     Self::None
                 }
             },
@@ -122,12 +140,14 @@ impl App {
         }
     }
 
-    async fn end(&mut self, arrival: &Arrival) {
+    async fn end(&mut self, (arrival, tally): (&Arrival, &mut Tally)) {
         if let Self::Taken(group, incoming) = std::mem::replace(self, Self::None) {
             let source = Rc::clone(arrival.source());
             let finished = incoming.finish((&source, &group), None).await;
-            // The sender is told nothing: the protocol has no answers.
-            let _ = arrival.end(group, finished, None);
+            match arrival.end(group.clone(), finished, None) {
+                Ok(()) => tally.accepted(),
+                Err(error) => tally.refused(&format_args!("{group}: {error}")),
+            }
         }
     }
 }
