@@ -26,6 +26,8 @@ pub mod gate;
 pub mod hub;
 pub mod log;
 pub mod moonraker;
+#[cfg(all(feature = "pipe", feature = "push", feature = "tls"))]
+pub mod netns;
 pub mod page;
 pub mod peers;
 pub mod process;
