@@ -85,7 +85,8 @@ fn the_status_codes_are_those_of_the_pushgateway() {
     let Some(program) = find("the Pushgateway", &["prometheus-pushgateway"]) else { return };
     let address = format!("127.0.0.1:{}", free_port());
     let mut command = Command::new(program);
-    command.arg(format!("--web.listen-address={address}"));
+    // What Debian's remembers of earlier runs is not asked for.
+    command.arg(format!("--web.listen-address={address}")).arg("--persistence.file=");
     let _peer = Peer::accepting(&mut command, &address).unwrap();
     let daemon = hub("").start();
     let mut wrong = String::new();

@@ -178,7 +178,8 @@ impl Push {
         budget: &Budget,
     ) -> Result<Page, ScrapeError> {
         let mut out = TextWriter::new(budget.clone(), DEFAULT_BODY);
-        let written = times(&source.state.store.entries(), &mut out);
+        let named = source.labels().any(|(label, _)| label == INSTANCE);
+        let written = times(&source.state.store.entries(), named, &mut out);
         let text = out.finish(written)?;
         let mut indexer = Indexer::new(Format::Text, source.watch(), DEFAULT_FAMILIES, budget)?;
         while indexer.advance(text.blocks())? {}
@@ -187,8 +188,9 @@ impl Push {
 }
 
 /// Writes two families of a series for each group, with the names and the meaning that the
-/// Pushgateway has given them.
-fn times(entries: &[Entry], out: &mut TextWriter) -> fmt::Result {
+/// Pushgateway has given them. As on the group's samples, there is an empty `instance` where it has
+/// none, unless the source is `named` so itself.
+fn times(entries: &[Entry], named: bool, out: &mut TextWriter) -> fmt::Result {
     if entries.is_empty() {
         return Ok(());
     }
@@ -205,7 +207,10 @@ fn times(entries: &[Entry], out: &mut TextWriter) -> fmt::Result {
         writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge")?;
         for entry in entries {
             let at = time(entry).map_or(0.0, unix_seconds);
-            writeln!(out, "{name}{{{}}} {at:.3}", entry.group)?;
+            let group = &entry.group;
+            let bare = !named && group.as_app().is_none() && !group.has(INSTANCE);
+            let instance = if bare { "instance=\"\"," } else { "" };
+            writeln!(out, "{name}{{{instance}{group}}} {at:.3}")?;
         }
     }
     Ok(())

@@ -1,0 +1,5 @@
+@0xfb4ded7f739d5651;
+struct InboundMetrics {
+  appName @0 :Text;
+  data @1 :Text;
+}
