@@ -1,26 +1,35 @@
 //! How a segment of a path is matched.
 
+/// The segments of a path or of a field; those that are empty are none. This is asked for each value
+/// of a reply.
+pub(super) fn segments(path: &str, divider: u8) -> impl Iterator<Item = &[u8]> {
+    path.as_bytes().split(move |b| *b == divider).filter(|segment| !segment.is_empty())
+}
+
 /// What `pattern` stands for in `text`; all of it where it has no `*` and no `#`. `is_index` says that
 /// the segment is a list's number.
 ///
 /// `*` at the end of a pattern is anything but nothing, `#` is digits; a bare `#` is a list's number.
-pub(super) fn capture<'a>(pattern: &str, text: &'a str, is_index: bool) -> Option<&'a str> {
-    if let Some(front) = pattern.strip_suffix('*') {
-        return text.strip_prefix(front).filter(|rest| !rest.is_empty());
+pub(super) fn capture<'a>(pattern: &[u8], text: &'a str, is_index: bool) -> Option<&'a str> {
+    let (front, wild) = match pattern {
+        [front @ .., wild @ (b'*' | b'#')] => (front, *wild),
+        _ => return (pattern == text.as_bytes()).then_some(text),
+    };
+    if !text.as_bytes().starts_with(front) {
+        return None;
     }
-    match pattern.strip_suffix('#') {
-        Some("") => is_index.then_some(text),
-        Some(front) => {
-            let digits = |rest: &&str| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit());
-            text.strip_prefix(front).filter(digits)
-        }
-        None => (pattern == text).then_some(text),
-    }
+    let rest = text.get(front.len()..).filter(|rest| !rest.is_empty())?;
+    let fits = match (wild, front) {
+        (b'*', _) => true,
+        (_, []) => is_index,
+        _ => rest.bytes().all(|b| b.is_ascii_digit()),
+    };
+    fits.then_some(rest)
 }
 
 /// Whether a pattern has a part that stands for something.
-pub(super) fn is_wild(pattern: &str) -> bool {
-    pattern.ends_with(['*', '#'])
+pub(super) const fn is_wild(pattern: &[u8]) -> bool {
+    matches!(pattern, [.., b'*' | b'#'])
 }
 
 #[cfg(test)]
@@ -44,7 +53,7 @@ mod tests {
             ("0", "0", true, Some("0")),
         ];
         for (pattern, text, is_index, want) in cases {
-            assert_eq!(capture(pattern, text, is_index), want, "{pattern} {text}");
+            assert_eq!(capture(pattern.as_bytes(), text, is_index), want, "{pattern} {text}");
         }
     }
 }

@@ -70,11 +70,11 @@ fn ask_for(name: &str, modules: Modules, body: &mut String) {
     {
         let (first, below) =
             path.split_once('/').map_or((path, None), |(one, two)| (one, Some(two)));
-        if capture(first, name, false).is_none() {
+        if capture(first.as_bytes(), name, false).is_none() {
             continue;
         }
         for field in first_fields(object, below) {
-            all |= field.is_empty() || is_wild(field);
+            all |= field.is_empty() || is_wild(field.as_bytes());
             if !fields.contains(&field) {
                 fields.push(field);
             }

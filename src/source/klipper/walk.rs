@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::doc::Doc;
 use super::facts::{Facts, Kind, shortened};
 
-use super::pattern::{capture, is_wild};
+use super::pattern::{capture, is_wild, segments};
 use super::table::{self, Key, Object, Take};
 use crate::config::Modules;
 use crate::json::{Bracket, Malformed, Reader, Token};
@@ -68,11 +68,21 @@ struct Front {
 /// Where in the reply the walker is, and what it looks for there.
 struct Place {
     doc: Doc,
-    modules: Modules,
+    /// What there may be of the table.
+    sought: Box<[Sought]>,
     way: Way,
     within: heapless::Vec<Within, WITHIN>,
     /// Whether there is anything at all where the table's paths start.
     found: bool,
+}
+
+/// A path of the table that leads somewhere in this reply.
+struct Sought {
+    object: &'static Object,
+    number: usize,
+    path: &'static str,
+    /// Segments of it: most values are no deeper than none of these.
+    depth: usize,
 }
 
 /// The way to the value under way.
@@ -117,7 +127,8 @@ enum Found<'a> {
 impl Walker {
     pub(super) fn new(doc: Doc, modules: Modules) -> Self {
         let (way, within) = (Way::default(), heapless::Vec::new());
-        let place = Place { doc, modules, way, within, found: false };
+        let sought = sought(doc, modules).collect();
+        let place = Place { doc, sought, way, within, found: false };
         Self { reader: Reader::new(), place, text: Front::default() }
     }
 
@@ -202,18 +213,16 @@ impl Place {
             return Ok(());
         }
         self.found = true;
-        for (number, object) in table::objects() {
-            if object.doc != self.doc || !self.modules.has(object.module) {
-                continue;
-            }
-            let part = object.paths.iter().find_map(|path| self.way.object(path, base.len()));
-            let Some(part) = part else { continue };
+        for Sought { object, number, path, .. } in
+            self.sought.iter().filter(|it| Some(it.depth) == below)
+        {
+            let Some(part) = self.way.object(path, base.len()) else { continue };
             let key = match object.key {
                 Key::Part | Key::Plain => part,
                 Key::Whole | Key::All => self.way.segment(self.way.depth().saturating_sub(1)),
                 Key::One | Key::Clean(_) | Key::Field(_) => "",
             };
-            if let Some(element) = facts.element(number, key)? {
+            if let Some(element) = facts.element(*number, key)? {
                 let within = Within { object, depth: self.way.depth(), element };
                 // There is room: the table has no more than that for one place.
                 let _ = self.within.push(within);
@@ -322,13 +331,13 @@ impl Way {
     }
 
     /// What `pattern` stands for in segment number `at`.
-    fn capture(&self, at: usize, pattern: &str) -> Option<&str> {
+    fn capture(&self, at: usize, pattern: &[u8]) -> Option<&str> {
         let frame = self.frames.get(at).filter(|frame| !frame.unknown)?;
         capture(pattern, self.segment(at), frame.bracket == Bracket::Array)
     }
 
     fn begins_with(&self, base: &[&str]) -> bool {
-        base.iter().enumerate().all(|(at, name)| self.capture(at, name).is_some())
+        base.iter().enumerate().all(|(at, name)| self.capture(at, name.as_bytes()).is_some())
     }
 
     /// Whether this is the way to an object with this path below the first `base` segments, and what
@@ -336,7 +345,7 @@ impl Way {
     fn object(&self, path: &str, base: usize) -> Option<&str> {
         let mut at = base;
         let mut part = "";
-        for pattern in path.split('/').filter(|pattern| !pattern.is_empty()) {
+        for pattern in segments(path, b'/') {
             part = self.capture(at, pattern)?;
             at = at.saturating_add(1);
         }
@@ -348,7 +357,7 @@ impl Way {
     fn field(&self, field: &str, depth: usize) -> Option<&str> {
         let mut at = depth;
         let mut sub = "";
-        for pattern in field.split('.').filter(|pattern| !pattern.is_empty()) {
+        for pattern in segments(field, b'.') {
             let part = self.capture(at, pattern)?;
             if is_wild(pattern) {
                 sub = part;
@@ -357,6 +366,16 @@ impl Way {
         }
         (at == self.depth()).then_some(sub)
     }
+}
+
+/// The paths of the table that lead somewhere in `doc`, for one of `modules`.
+fn sought(doc: Doc, modules: Modules) -> impl Iterator<Item = Sought> {
+    let wanted = move |object: &Object| object.doc == doc && modules.has(object.module);
+    let objects = table::objects().filter(move |(_, object)| wanted(object));
+    objects.flat_map(|(number, object)| {
+        let depth = |path| segments(path, b'/').count();
+        object.paths.iter().map(move |path| Sought { object, number, path, depth: depth(path) })
+    })
 }
 
 #[cfg(test)]
