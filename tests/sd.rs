@@ -228,3 +228,26 @@ fn the_page_of_the_program_tells_of_the_list() {
     let json = daemon.get_with("/", &[("Accept", "application/json")]).body;
     assert!(json.contains("{\"path\":\"/sd\",\"outlet\":\"sd\""), "{json}");
 }
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_server_that_speaks_tls_says_so() {
+    use std::io::{Read as _, Write as _};
+    let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/tls");
+    let tls = format!("tls: {{cert: {keys}/cert.pem, key: {keys}/key.pem}}");
+    let cases = [("", ("https", "hub:443")), ("advertise: \"http://hub\"", ("http", "hub:80"))];
+    for (key, (scheme, address)) in cases {
+        let node = Exporter::serving(GOOD);
+        let setup = Setup::new().source("node", &node).server_key(&tls).server_key(key);
+        let daemon = setup.route("/proxy", "{proxy: node}").route("/sd", "{sd: all}").start();
+        let stream = std::net::TcpStream::connect(daemon.addr()).unwrap();
+        let mut client = common::tls::client(stream);
+        client.write_all(b"GET /sd HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n").unwrap();
+        let mut reply = String::new();
+        client.read_to_string(&mut reply).unwrap();
+        let list = List::read(reply.split_once("\r\n\r\n").unwrap().1);
+        let target = &list.targets[0];
+        let got = (target.label("__scheme__").unwrap(), &*target.address);
+        assert_eq!(got, (scheme, address), "{key}");
+    }
+}
