@@ -144,7 +144,7 @@ keys! {
         #[cfg(feature = "push")]
         sd: SdFile,
     }
-    later: ["status"]
+    later: []
 }
 
 keys! {
