@@ -13,6 +13,7 @@ mod hostile;
 #[path = "sd/list.rs"]
 mod list;
 
+use common::peers::{Prometheus, find, free_port};
 use common::push::request;
 use common::{Daemon, Exporter, Setup};
 use list::List;
@@ -250,4 +251,53 @@ fn a_server_that_speaks_tls_says_so() {
         let got = (target.label("__scheme__").unwrap(), &*target.address);
         assert_eq!(got, (scheme, address), "{key}");
     }
+}
+
+/// Prometheus itself makes addresses of what it is told.
+#[test]
+fn a_real_prometheus_scrapes_all_that_is_listed() {
+    let Some(program) = find("groups with any name", &["prometheus"]) else { return };
+    let node = Exporter::serving(GOOD);
+    let daemon = hub("")
+        .source("node", &node)
+        .route("/proxy", "{proxy: [self, node]}")
+        .route("/all%20of%20it", "{merge: node}")
+        .route("/sd/more", "{sd: [/metrics, /proxy, /all%20of%20it]}")
+        .start();
+    let groups = [
+        "/home/pi",
+        "/home/a%2Fb",
+        "/home/%22%5C%3F%23%25%26%2B%3B%3D%3A%40%24%2C%7E%27",
+        "/h%C3%B6me/%F0%9F%98%80",
+        "/home/%0A%09%7F",
+        "/%2E/%2E%2E",
+        "/job/job/instance/x",
+        "/job/cron",
+        "/job/cron/zone/%20",
+        "/job@base64/Li4/zone@base64/",
+    ];
+    let put = |path: &&str| {
+        let path = format!("/metrics{path}");
+        request(daemon.addr(), "PUT", &path, "", GOOD.as_bytes()).status == 200
+    };
+    let taken = groups.iter().filter(|path| put(path)).count();
+    assert!(taken >= 8, "{taken}");
+    let addr = daemon.addr();
+    let config = format!(
+        "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
+         scrape_configs:\n\
+         - job_name: fanin\n\
+         \x20 http_sd_configs: [{{url: \"http://{addr}/sd/more\", refresh_interval: 1s}}]\n"
+    );
+    let prometheus = Prometheus::start(program, free_port(), &config);
+
+    let all = taken as f64 + 3.0;
+    daemon.until("all targets are up", || prometheus.query("count(up == 1)") == Some(all));
+
+    assert_eq!(prometheus.query("count(up)"), Some(all), "{}", daemon.get("/sd/more").body);
+    assert_eq!(prometheus.query("temperature{job='home',instance='a/b',site='home'}"), Some(21.0));
+    let merged = format!("temperature{{job='fanin',instance='{addr}/all of it'}}");
+    assert_eq!(prometheus.query(&merged), Some(21.0));
+    assert_eq!(prometheus.query(&format!("up{{job='self',instance='{addr}'}}")), Some(1.0));
+    assert_eq!(prometheus.complaints(), Vec::<String>::new());
 }

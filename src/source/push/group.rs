@@ -244,6 +244,33 @@ mod tests {
         assert_eq!(Group::app("a").unwrap().path(), None);
     }
 
+    /// Whatever a value holds: the path, encoded as Prometheus does, names the same group.
+    #[test]
+    fn every_character_comes_back() {
+        let encoded = |path: &str| -> String {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/$&+,:;=@-_.~".contains(&byte);
+            let one = |byte: u8| match plain(byte) {
+                true => char::from(byte).to_string(),
+                false => format!("%{byte:02X}"),
+            };
+            path.bytes().map(one).collect()
+        };
+        for c in (0..0x300).chain(0xfff0..0x1_0010).filter_map(char::from_u32) {
+            for value in [c.to_string(), format!("{c}{c}"), format!("a{c}"), format!(".{c}b")] {
+                for pairs in [
+                    vec![("job", value.clone()), ("instance", "i".to_owned())],
+                    vec![("job", "j".to_owned()), ("instance", value.clone())],
+                    vec![("job", value.clone()), ("zone", value.clone())],
+                ] {
+                    let group = Group::of_labels(pairs).unwrap();
+                    let path = encoded(&group.path().unwrap());
+                    let again = Group::of_path(&path[1..]).map(|(group, _)| group);
+                    assert_eq!(again, Ok(group), "{path}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn paths_name_groups() {
         let cases = [
