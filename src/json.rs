@@ -8,6 +8,7 @@
 //! Why our own: the readers there are want a text value in one buffer, and a pushed page is one text
 //! value.
 
+mod escaped;
 mod fault;
 mod number;
 mod text;
@@ -15,6 +16,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::escaped::Escaped;
 pub use self::fault::{Fault, Malformed};
 use self::number::Number;
 use self::text::{Piece, Text};

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::Failure;
 use crate::cli::App;
+use crate::json::Escaped;
 use crate::limits::{DEFAULT_SCRAPE_TIMEOUT, FAILURE_TEXT};
 
 /// The application and its page.
@@ -47,35 +48,8 @@ pub(super) fn unix(path: &Path, page: Page<'_>) -> Result<(), Failure> {
 /// Writes the document and the question.
 fn send(to: &mut dyn Write, (App(app), text): Page<'_>) -> io::Result<()> {
     let mut out = BufWriter::new(to);
-    out.write_all(b"{")?;
-    quoted(&mut out, app)?;
-    out.write_all(b":")?;
-    quoted(&mut out, text)?;
-    out.write_all(b"}[]\n")?;
+    writeln!(out, "{{\"{}\":\"{}\"}}[]", Escaped(app), Escaped(text))?;
     out.flush()
-}
-
-/// Writes a text as JSON has it.
-fn quoted(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    out.write_all(b"\"")?;
-    let mut rest = text;
-    while let Some(at) = rest.find(|c| matches!(c, '"' | '\\' | '\0'..='\x1f')) {
-        let (plain, special) = rest.split_at(at);
-        out.write_all(plain.as_bytes())?;
-        let (byte, behind) = special.split_at(1);
-        match byte {
-            "\n" => out.write_all(b"\\n")?,
-            "\"" | "\\" => write!(out, "\\{byte}")?,
-            byte => {
-                for byte in byte.bytes() {
-                    write!(out, "\\u{byte:04x}")?;
-                }
-            }
-        }
-        rest = behind;
-    }
-    out.write_all(rest.as_bytes())?;
-    out.write_all(b"\"")
 }
 
 /// Reads what became of it. Where not all was sent, an answer still says most.
@@ -105,21 +79,6 @@ fn late(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn texts_are_quoted() {
-        let cases = [
-            ("", "\"\""),
-            ("x 1\n", "\"x 1\\n\""),
-            ("a\"b\\c\"", "\"a\\\"b\\\\c\\\"\""),
-            ("\t\r\u{0}\u{1f}\u{7f}ä🖨", "\"\\u0009\\u000d\\u0000\\u001f\u{7f}ä🖨\""),
-        ];
-        for (text, want) in cases {
-            let mut out = Vec::new();
-            quoted(&mut out, text).unwrap();
-            assert_eq!(String::from_utf8(out).unwrap(), want);
-        }
-    }
 
     #[test]
     fn answers_are_understood() {

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::json::Escaped;
 use crate::memory::{PageError, Text, TextWriter};
 use crate::source::Source;
 use crate::source::push::Group;
@@ -67,9 +68,9 @@ impl Written {
         let Target { outlet, route, below, param, source, .. } = target;
         self.out.write_str(if self.is_empty { "[" } else { "," })?;
         self.is_empty = false;
-        write!(self.out, "{{\"targets\":[\"{}\"],\"labels\":{{", Json(address))?;
+        write!(self.out, "{{\"targets\":[\"{}\"],\"labels\":{{", Escaped(address))?;
         write!(self.out, "\"__scheme__\":\"{scheme}\"")?;
-        write!(self.out, ",\n\"__metrics_path__\":\"{}{}\"", Json(route), Json(below))?;
+        write!(self.out, ",\n\"__metrics_path__\":\"{}{}\"", Escaped(route), Escaped(below))?;
         if let Some((name, value)) = param {
             self.pair("__param_", name, value)?;
         }
@@ -86,7 +87,7 @@ impl Written {
     }
 
     fn pair(&mut self, prefix: &str, name: &str, value: &str) -> fmt::Result {
-        write!(self.out, ",\n\"{prefix}{name}\":\"{}\"", Json(value))
+        write!(self.out, ",\n\"{prefix}{name}\":\"{}\"", Escaped(value))
     }
 
     /// Ends the list; `written` is how writing it ended.
@@ -98,39 +99,5 @@ impl Written {
         let end = if self.is_empty { "[]\n" } else { "]\n" };
         let written = written.and_then(|()| self.out.write_str(end));
         self.out.finish(written)
-    }
-}
-
-/// Text as it stands between the quotes of JSON.
-struct Json<'a>(&'a str);
-
-impl fmt::Display for Json<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '"' | '\\' => write!(f, "\\{c}")?,
-                '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(c))?,
-                c => f.write_char(c)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_text_can_be_told() {
-        let cases = [
-            ("pi", "pi"),
-            ("a\"b\\c", "a\\\"b\\\\c"),
-            ("\u{0}\n\u{1f}\u{7f}", "\\u0000\\u000a\\u001f\u{7f}"),
-            ("\u{fc}\u{1f600}</script>", "\u{fc}\u{1f600}</script>"),
-        ];
-        for (text, want) in cases {
-            assert_eq!(Json(text).to_string(), want, "{text:?}");
-        }
     }
 }

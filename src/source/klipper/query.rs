@@ -9,7 +9,7 @@ use super::doc::Doc;
 use super::pattern::{capture, is_wild};
 use super::table::{self, Object};
 use crate::config::Modules;
-use crate::json::{Malformed, Reader, Token};
+use crate::json::{Escaped, Malformed, Reader, Token};
 use crate::limits::{KLIPPER_QUERY, KLIPPER_TEXT};
 
 /// How deep the names are in the reply: `{"result":{"objects":["…"]}}`.
@@ -86,14 +86,13 @@ fn ask_for(name: &str, modules: Modules, body: &mut String) {
     if before > 0 {
         body.push(',');
     }
-    quoted(name, body);
-    body.push(':');
+    let _ = write!(body, "\"{}\":", Escaped(name));
     if all {
         body.push_str("null");
     } else {
         for (number, field) in fields.iter().enumerate() {
             body.push(if number > 0 { ',' } else { '[' });
-            quoted(field, body);
+            let _ = write!(body, "\"{field}\"");
         }
         body.push(']');
     }
@@ -111,21 +110,6 @@ fn first_fields(
     let of_path = below.map(|below| first(below, '/'));
     let of_rows = object.metrics.iter().filter(move |_| below.is_none());
     of_path.into_iter().chain(of_rows.map(move |metric| first(metric.field, '.')))
-}
-
-/// A text as JSON has it.
-pub(super) fn quoted(text: &str, out: &mut String) {
-    out.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => out.extend(['\\', letter]),
-            letter if letter < ' ' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(letter));
-            }
-            letter => out.push(letter),
-        }
-    }
-    out.push('"');
 }
 
 #[cfg(test)]
