@@ -20,7 +20,7 @@ use common::daemon::get_at;
 use common::exporter::{TEXT, ok};
 use common::netns::{HUB, Networks, SITE};
 use common::peers::{Prometheus, find};
-use common::{Daemon, Exporter, Folder, Setup, fanin};
+use common::{Daemon, Exporter, Folder, Setup, fanin, made_ours};
 
 const README: &str = include_str!("../README.md");
 
@@ -32,14 +32,6 @@ fn recipe() -> [String; 3] {
     let (_, rest) = README.split_once("\n### Coming from prompipe\n").unwrap();
     let mut blocks = rest.split("```yaml\n").skip(1).map(|it| it.split("```").next().unwrap());
     std::array::from_fn(|_| blocks.next().unwrap().to_owned())
-}
-
-/// `text` with each of these in place of what the README says, which must be there.
-fn made_ours(text: &str, changes: &[(&str, &str)]) -> String {
-    changes.iter().fold(text.to_owned(), |text, (theirs, ours)| {
-        assert!(text.contains(theirs), "{theirs} is not in this recipe:\n{text}");
-        text.replace(theirs, ours)
-    })
 }
 
 /// Starts the program with what is in this folder.

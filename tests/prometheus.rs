@@ -18,7 +18,7 @@ use std::process::Command;
 
 use common::exporter::{TEXT, ok};
 use common::peers::{Peer, Prometheus, assert_syntax, find, free_port};
-use common::{Daemon, Exporter, Folder, Setup, page};
+use common::{Daemon, Exporter, Folder, Setup, made_ours, page};
 
 const README: &str = include_str!("../README.md");
 
@@ -86,14 +86,6 @@ fn recipe(tool: &str, first: &str) -> String {
     let (_, block) =
         rest.split_once(&format!("```yaml\n{first}\n")).unwrap_or_else(|| panic!("no {first}"));
     block.split("```").next().unwrap().to_owned()
-}
-
-/// `text` with each of these in place of what the README says, which must be there.
-fn made_ours(text: &str, changes: &[(&str, &str)]) -> String {
-    changes.iter().fold(text.to_owned(), |text, (theirs, ours)| {
-        assert!(text.contains(theirs), "{theirs} is not in this recipe:\n{text}");
-        text.replace(theirs, ours)
-    })
 }
 
 /// Writes a program of one line to `folder`.

@@ -92,3 +92,11 @@ pub fn big_page(bytes: usize) -> String {
     }
     page
 }
+
+/// `text` with each of these in place of what the README says, which must be there.
+pub fn made_ours(text: &str, changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(text.to_owned(), |text, (theirs, ours)| {
+        assert!(text.contains(theirs), "{theirs} is not in this recipe:\n{text}");
+        text.replace(theirs, ours)
+    })
+}
