@@ -121,6 +121,7 @@ impl Json<'_> {
                         let code = u32::from_str_radix(&digits, 16).unwrap();
                         char::from_u32(code).unwrap()
                     }
+                    'n' => '\n',
                     letter @ ('"' | '\\' | '/') => letter,
                     letter => panic!("\\{letter}"),
                 }),
