@@ -19,6 +19,8 @@ mod refusal;
 mod snappy;
 mod store;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::{self, Write as _};
 use std::rc::Rc;

@@ -287,3 +287,119 @@ impl Store {
         gone.first().and_then(|(_, since)| since.checked_add(keep))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{arrival, page};
+    use super::*;
+
+    const HOUR: Option<Duration> = Some(Duration::from_secs(3600));
+
+    fn group(name: &str) -> Group {
+        Group::app(name).unwrap()
+    }
+
+    fn kept(text: &str) -> Kept {
+        let arrival = arrival("");
+        let page = page(&arrival, &group("a"), &[text.as_bytes()]).unwrap();
+        Kept { page: Rc::new(page), watched: Rc::default(), at: Instant::now(), from: Peer::Unix }
+    }
+
+    fn refused(why: &str) -> Refused {
+        Refused { at: Instant::now(), from: Peer::Unix, why: why.into() }
+    }
+
+    /// Names, each with the number of its samples, `!` where the last push was refused.
+    fn names(store: &Store) -> String {
+        let name = |entry: Entry| {
+            let samples = entry.kept.as_ref().map(|kept| kept.page.samples().to_string());
+            let mark = if entry.is_refused() { "!" } else { "" };
+            let name = entry.group.as_app().unwrap_or_default();
+            format!("{name}{}{mark}", samples.unwrap_or_default())
+        };
+        store.entries().into_iter().map(name).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_page_replaces_that_of_its_group_alone() {
+        let store = Store::default();
+        for (name, text) in [("a", "x 1"), ("b", "x 1\ny 1"), ("a", "x 1\ny 1\nz 1")] {
+            store.put(group(name), kept(text), (HOUR, 2)).unwrap();
+        }
+        assert_eq!(names(&store), "a3 b2");
+        let full = store.put(group("c"), kept("x 1"), (HOUR, 2)).unwrap_err();
+        assert_eq!(full.reason(), "too_many");
+        assert_eq!(names(&store), "a3 b2");
+        assert!(store.delete(&group("a")) && !store.delete(&group("a")));
+        store.put(group("c"), kept("x 1"), (HOUR, 2)).unwrap();
+        assert_eq!(names(&store), "b2 c1");
+        store.clear();
+        assert!(store.is_empty());
+    }
+
+    #[test]
+    fn a_refusal_leaves_the_page_and_is_told_of_once() {
+        let store = Store::default();
+        store.put(group("a"), kept("x 1"), (HOUR, 2)).unwrap();
+        let until = store.get(&group("a")).unwrap().expires;
+        assert_eq!(store.refuse(&group("a"), refused("first"), (HOUR, 2)), None);
+        assert_eq!(names(&store), "a1!");
+        assert_eq!(store.refuse(&group("a"), refused("then"), (HOUR, 2)).as_deref(), Some("first"));
+        assert_eq!(store.get(&group("a")).unwrap().expires, until, "it lives no longer for that");
+        store.put(group("a"), kept("x 1\ny 1"), (HOUR, 2)).unwrap();
+        assert_eq!(names(&store), "a2");
+    }
+
+    #[test]
+    fn who_never_sent_a_page_gives_way() {
+        let store = Store::default();
+        store.refuse(&group("bad"), refused("why"), (HOUR, 2));
+        store.put(group("a"), kept("x 1"), (HOUR, 2)).unwrap();
+        assert_eq!(names(&store), "bad! a1");
+        store.refuse(&group("worse"), refused("why"), (HOUR, 2));
+        assert_eq!(names(&store), "bad! a1", "not for another such");
+        store.put(group("b"), kept("x 1"), (HOUR, 2)).unwrap();
+        assert_eq!(names(&store), "a1 b1");
+    }
+
+    #[test]
+    fn the_oldest_go_where_fewer_may_stay() {
+        let store = Store::default();
+        for name in ["a", "b", "c", "a"] {
+            store.put(group(name), kept("x 1"), (HOUR, 3)).unwrap();
+        }
+        store.shrink(2);
+        assert_eq!(names(&store), "a1 c1");
+    }
+
+    #[test]
+    fn what_is_too_old_is_not_there_and_is_forgotten_when_its_time_comes() {
+        let store = Store::default();
+        store.put(group("gone"), kept("x 1"), (Some(Duration::ZERO), 3)).unwrap();
+        store.put(group("soon"), kept("x 1"), (Some(Duration::from_millis(20)), 3)).unwrap();
+        store.put(group("ever"), kept("x 1"), (None, 3)).unwrap();
+        assert_eq!((names(&store).as_str(), store.len()), ("soon1 ever1", 3));
+        let left = Cell::new(3);
+        let forgotten = async {
+            while left.get() > 1 {
+                smol::future::yield_now().await;
+            }
+        };
+        let tending = store.tend(|_, now| left.set(now));
+        smol::block_on(smol::future::or(forgotten, tending));
+        assert_eq!((names(&store).as_str(), store.len()), ("ever1", 1));
+    }
+
+    /// Names of ten thousand: as many stay as may, and what they have brought before.
+    #[test]
+    fn no_flood_of_names_takes_the_place_of_pages() {
+        let store = Store::default();
+        let page = kept("x 1");
+        for number in 0..10_000 {
+            let name = group(&format!("app{number}"));
+            assert_eq!(store.put(name, page.clone(), (HOUR, 16)).is_ok(), number < 16, "{number}");
+            store.refuse(&group(&format!("bad{number}")), refused("why"), (HOUR, 16));
+        }
+        assert!(names(&store).starts_with("app0") && store.len() == 16);
+    }
+}
