@@ -121,6 +121,22 @@ fn end_stops_are_asked_live_only_where_that_is_allowed_and_disturbs_nothing() {
 }
 
 #[test]
+fn the_log_is_not_filled_by_naming_printers_that_are_not_there() {
+    let probe_of = "{probe: {targets: \"127.0.0.0/8\"}}";
+    let daemon = Setup::new().route("/probe", probe_of).start();
+    for number in 1..=40 {
+        let page = probe(&daemon, &format!("127.0.1.{number}:7125"), "server_info");
+        assert_eq!(value(&page, "klipper_up", &[]), Some(0.0), "{page}");
+        let reply = daemon.get(&format!("/probe?target=8.8.8.{number}:7125"));
+        assert_eq!(reply.status, 403, "{}", reply.body);
+    }
+    let lines = |text: &str| daemon.log.lines_with(text).len();
+    daemon.until("the log says that there is more", || lines("more changes of printers") == 1);
+    assert_eq!(lines("printer 127.0.1."), 20, "{}", daemon.log.text());
+    assert_eq!(daemon.log.lines_with("8.8.8.").len(), 0, "who may not be asked is no printer");
+}
+
+#[test]
 fn what_klipper_goes_on_telling_after_a_shutdown_can_be_left_out() {
     let printer = Moonraker::new();
     let temperature = |page: &str| value(page, "klipper_extruder_temperature", &[]).is_some();

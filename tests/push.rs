@@ -112,6 +112,22 @@ fn a_source_that_nobody_filled_is_no_failure() {
     assert_eq!(daemon.own("fanin_source_up", &[("source", "apps")]), Some(1.0));
 }
 
+#[test]
+fn an_empty_page_is_no_answer_to_failures() {
+    let setup = Setup::new().source_at("node", "http://127.0.0.1:1/metrics", "", "");
+    let setup = setup.pushed("apps", &["\"tcp://127.0.0.1:0\""], "", "");
+    let daemon = setup
+        .route("/merged", "{merge: [node, apps]}")
+        .route("/told", "{merge: [self, node, apps]}")
+        .start();
+    let reply = daemon.get("/merged");
+    assert_eq!(reply.status, 503, "{}", reply.body);
+    assert!(reply.body.starts_with("source \"node\": "), "{}", reply.body);
+    assert_eq!(daemon.get("/told").status, 200, "it says itself what has failed");
+    push(&daemon, b"{\"a\": \"x 1\"}");
+    assert_eq!(daemon.get("/merged").status, 200);
+}
+
 /// A connection that stays open is served like one that ends.
 #[test]
 fn a_connection_carries_many_pages() {

@@ -72,6 +72,10 @@ fn read(file: Option<&Path>) -> Result<String, String> {
     if bytes.len() > DEFAULT_BODY {
         return Err(format!("{name}: longer than {DEFAULT_BODY} bytes"));
     }
+    // What a script writes that fails: it must not take the place of a page.
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(format!("{name}: empty: nothing was sent"));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let before = error.as_bytes().get(..at).unwrap_or_default();

@@ -55,7 +55,8 @@ impl SocketAccess {
     /// Those of `chown` and `chmod`.
     pub fn apply(&self, path: &Path) -> io::Result<()> {
         if self.owner.is_some() || self.group.is_some() {
-            chown(path, self.owner, self.group)?;
+            chown(path, self.owner, self.group)
+                .map_err(|error| explained(&error, "its owner and group cannot be set"))?;
         }
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(self.mode))
     }
@@ -69,6 +70,11 @@ impl fmt::Display for Address {
             Self::Unix { path, .. } => write!(f, "unix://{}", path.display()),
         }
     }
+}
+
+/// The same kind of error, which says what could not be done.
+fn explained(error: &io::Error, what: &str) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
 /// A bound address. Dropping it removes the file of a Unix socket.
@@ -101,7 +107,10 @@ impl Listener {
             }
             Address::Unix { path, access } => {
                 clear_dead_socket(path)?;
-                let socket = Async::<UnixListener>::bind(path)?;
+                let socket = Async::<UnixListener>::bind(path).map_err(|error| {
+                    let missing = error.kind() == io::ErrorKind::NotFound;
+                    if missing { explained(&error, "its folder is missing") } else { error }
+                })?;
                 let bound =
                     Self { address: address.clone(), socket: Bound::Unix(socket, file(path)) };
                 access.apply(path)?;

@@ -215,11 +215,21 @@ impl MergeOutlet {
             for (source, _) in self.sources().zip(&gathered).filter(|(_, page)| is_short(page)) {
                 source.gave_up();
             }
-            if let Err(refusal) = self.judge(&gathered) {
-                return Err(if short && !repeatable { Refusal::memory(engine) } else { refusal });
-            }
+            let refusal = self.failures(&gathered);
+            let none_left = gathered.iter().all(Result::is_err);
+            let refusal = match refusal {
+                Some(_) if (self.strict || none_left) && short && !repeatable => {
+                    return Err(Refusal::memory(engine));
+                }
+                Some(refusal) if self.strict || none_left => return Err(refusal),
+                refusal => refusal,
+            };
             match self.merge(engine, server, (gathered, names), &budget).await {
                 Ok(merged) => {
+                    // A page without a sample is no answer to failures.
+                    if let Some(refusal) = refusal.filter(|_| merged.samples() == 0) {
+                        return Err(refusal);
+                    }
                     budget.settle();
                     engine.metrics.conflicts(merged.conflicts());
                     return Ok(Rc::new(merged));
@@ -271,13 +281,8 @@ impl MergeOutlet {
         Ok((admission, gathered))
     }
 
-    /// Whether there is enough for a page.
-    fn judge(&self, gathered: &Gathered) -> Result<(), Refusal> {
-        let failed = gathered.iter().filter(|page| page.is_err()).count();
-        let none_left = failed == gathered.len();
-        if failed == 0 || !(self.strict || none_left) {
-            return Ok(());
-        }
+    /// What is told of the sources that failed, if any did.
+    fn failures(&self, gathered: &Gathered) -> Option<Refusal> {
         let mut text = String::new();
         for (source, page) in self.sources().zip(gathered) {
             let Err(error) = page else { continue };
@@ -285,7 +290,7 @@ impl MergeOutlet {
             // Writing to a string does not fail.
             let _ = write!(text, "{separator}source \"{}\": {}", source.name(), Chain(&**error));
         }
-        Err(Refusal::unavailable(text))
+        (!text.is_empty()).then(|| Refusal::unavailable(text))
     }
 
     /// Makes one page of what the sources gave and, where it belongs, fanin's own metrics.

@@ -23,6 +23,7 @@ use crate::limits::{DEFAULT_BODY, DEFAULT_FAMILIES, KLIPPER_TARGETS};
 use crate::memory::{Admission, Want};
 use crate::source::klipper::{Answer, Ask, Printer};
 use crate::source::{Engine, ScrapeError, Source};
+use crate::telemetry::throttle::Throttle;
 
 /// The parameter that names the printer, as in prometheus-klipper-exporter.
 pub(super) const TARGET: &str = "target";
@@ -38,6 +39,8 @@ pub struct ProbeOutlet {
     ways: Ways,
     /// Others that were asked for, the newest last.
     known: RefCell<Vec<Rc<Printer>>>,
+    /// Whoever asks can name any number of printers that are not there.
+    throttle: Throttle,
 }
 
 /// The printer that a request means.
@@ -77,6 +80,7 @@ impl ProbeOutlet {
             targets: plan.targets.clone(),
             ways: plan.ways,
             known: RefCell::default(),
+            throttle: Throttle::default(),
         }
     }
 
@@ -114,7 +118,7 @@ impl ProbeOutlet {
             let want = Want { blocks: printer.expects(), guessed: false };
             let Admission { budget, .. } = admitted(engine, want, deadline).await?;
             let answer = Box::pin(printer.ask(engine, &budget, &ask)).await;
-            printer.note(&budget, &answer);
+            printer.note(&budget, &answer, &self.throttle);
             budget.settle();
             match answer {
                 Ok(Answer {
@@ -178,8 +182,9 @@ fn asked(query: &str) -> Result<(String, Option<Modules>), Refusal> {
     let mut modules = None;
     for (_, names) in pairs(query).filter(|(key, _)| key == "modules") {
         let names = names.to_string();
-        let listed: &mut Modules = modules.get_or_insert(Modules::NONE);
         for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            // An empty list is none: it would say of any printer that it is up.
+            let listed: &mut Modules = modules.get_or_insert(Modules::NONE);
             let added = listed.add(name);
             added.map_err(|rule| Refusal::new(400, format!("module {name:?} {rule}")))?;
         }
@@ -205,7 +210,8 @@ mod tests {
                 "target=a%3A80&modules=mmu,cfs&modules=history",
                 Some(("a:80", Some("history,mmu,cfs"))),
             ),
-            ("target=a&modules=", Some(("a", Some("")))),
+            ("target=a&modules=", Some(("a", None))),
+            ("target=a&modules=,&modules=%20", Some(("a", None))),
             ("target=a&x=1", Some(("a", None))),
             ("", None),
             ("target=", None),

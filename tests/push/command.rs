@@ -178,7 +178,8 @@ fn what_is_typed_wrong_is_told() {
     let latin = folder.file("latin");
     std::fs::write(&latin, b"x 1\ny{l=\"\xe4\"} 1\n").unwrap();
     let latin = latin.display().to_string();
-    let cases: [(&[&str], i32, &str); 11] = [
+    let blank = folder.write("blank", " \n\n");
+    let cases: [(&[&str], i32, &str); 13] = [
         (&[], 2, "APP is missing"),
         (&[""], 2, "is no name of an application: the name is empty"),
         (&["a\nb"], 2, "is no name of an application"),
@@ -190,6 +191,8 @@ fn what_is_typed_wrong_is_told() {
         (&["a", "--to", "http://127.0.0.1:1/m", "--ttl", "9000d"], 2, "longer than a year"),
         (&["a", "/nowhere/page"], 1, "/nowhere/page: No such file"),
         (&["a", &latin], 1, ":2: not UTF-8"),
+        (&["a", &blank], 1, "blank: empty: nothing was sent"),
+        (&["a"], 1, "standard input: empty: nothing was sent"),
     ];
     for (words, code, needle) in cases {
         let done = fanin(&[&["push"], words].concat());

@@ -30,7 +30,8 @@ use crate::http::url::Target;
 use crate::limits::{FIRST_BLOCKS, KLIPPER_LIST_KEPT};
 use crate::memory::{Budget, PageError};
 use crate::source::{Engine, ScrapeError, within};
-use crate::telemetry::log::Chain;
+use crate::telemetry::log::{self as telemetry, Chain};
+use crate::telemetry::throttle::Throttle;
 #[cfg(feature = "tls")]
 use crate::tls::client::Connector;
 
@@ -158,23 +159,35 @@ impl Printer {
     }
 
     /// Takes down how a probe went that no source takes down: what it took, and whether the printer
-    /// is there, which the log is told where that has changed.
-    pub fn note(&self, budget: &Budget, answer: &Result<Answer, ScrapeError>) {
+    /// is there, which the log is told where that has changed and `throttle` admits it. Those who may
+    /// not be asked are no printers.
+    pub(crate) fn note(
+        &self,
+        budget: &Budget,
+        answer: &Result<Answer, ScrapeError>,
+        throttle: &Throttle,
+    ) {
         let Ok(Answer { down, .. }) = answer else {
             self.expected.set(self.expected.get().saturating_mul(2));
             return;
         };
         self.expected.set(budget.peak().max(1));
+        if matches!(down, Some(ScrapeError::Fetch(FetchError::OutOfReach(_)))) {
+            return;
+        }
         let reason = down.as_ref().map(ScrapeError::reason);
         let before = self.reason.replace(reason);
-        match down {
-            Some(error) if before != reason => {
-                log::warn!("printer {}: {:#}", self.target.authority(), Chain(error));
+        let now = Instant::now();
+        if before != reason && throttle.admits(now, telemetry::has_room) {
+            match down {
+                Some(error) => {
+                    log::warn!("printer {}: {:#}", self.target.authority(), Chain(error));
+                }
+                None => log::info!("printer {}: up again", self.target.authority()),
             }
-            None if before.is_some() => {
-                log::info!("printer {}: up again", self.target.authority());
-            }
-            _ => {}
+        }
+        if let Some(more) = throttle.left_out(now, telemetry::has_room) {
+            log::warn!("{more} more changes of printers");
         }
     }
 
