@@ -407,6 +407,9 @@ pub const MAX_APPS: usize = 4096;
 /// Connections to the addresses of one push source.
 pub const PUSH_CONNECTIONS: usize = 32;
 
+/// For how long a new one may say nothing before it gives way to others: its page is most likely on its way.
+pub const PUSH_SILENCE: Duration = Duration::from_millis(500);
+
 /// Bytes that are read at once from such a connection.
 pub const PUSH_BUFFER: usize = 4 * 1024;
 

@@ -1,8 +1,9 @@
 //! How much may be pushed, and what becomes of those who want more.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::net::TcpStream;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::thread;
 
 use super::common::{big_page, page};
 use super::{door, one, push, refused, value, with};
@@ -109,6 +110,27 @@ fn a_connection_that_says_nothing_gives_way() {
     assert_eq!(value(&daemon, "x", &[]), Some(1.0));
     assert!(daemon.own("fanin_push_connections", &[]).unwrap() <= 32.0);
     drop(idle);
+}
+
+/// More at once than there are connections: those that wait are served in their turn.
+#[test]
+fn a_crowd_is_served_in_turn() {
+    let daemon = one().start();
+    let push = |number: usize| {
+        let page = format!("{{\"app{number}\": \"x {number}\"}}[]");
+        let mut stream = TcpStream::connect(door(&daemon)).unwrap();
+        stream.write_all(page.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map(|_| answer)
+    };
+    thread::scope(|scope| {
+        let pushes: Vec<_> = (0..200).map(|number| scope.spawn(move || push(number))).collect();
+        for pushed in pushes {
+            assert_eq!(pushed.join().unwrap().unwrap(), "accepted 1\n");
+        }
+    });
+    assert_eq!(daemon.own("fanin_push_accepted_total", &[]), Some(200.0));
 }
 
 #[test]

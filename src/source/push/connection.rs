@@ -19,7 +19,7 @@ use crate::http::alarm::{Alarm, later};
 use crate::http::listen::{Listener, accept};
 use crate::http::socket::Socket;
 use crate::http::table::{ConnectionHandle, ConnectionTable, Phase, ServerLimits};
-use crate::limits::{PUSH_BUFFER, PUSH_CONNECTIONS};
+use crate::limits::{PUSH_BUFFER, PUSH_CONNECTIONS, PUSH_SILENCE};
 use crate::source::{Engine, Source};
 
 /// What connections of one source bring pages to: the source of the configuration in use.
@@ -80,15 +80,19 @@ impl PushDoor {
         let mut alarm = Alarm::new();
         let mut stream = Stream::New;
         let mut since = Instant::now();
+        // Its first page is most likely on its way: for a while it gives way to no newcomer.
+        let mut is_new = true;
         loop {
             let (between, limits) = (stream.is_between(), handle.limits());
-            let wait = if between { limits.idle } else { limits.body };
+            let (phase, wait) = match (between, is_new) {
+                (true, true) => (Phase::New, limits.idle.min(PUSH_SILENCE)),
+                (true, false) => (Phase::Idle, limits.idle),
+                (false, _) => (Phase::Head, limits.body),
+            };
             if between {
                 since = Instant::now();
-                handle.enter(Phase::Idle, since);
-            } else {
-                handle.enter(Phase::Head, since);
             }
+            handle.enter(phase, since);
             let reading = poll_fn(|cx| match Pin::new(&mut *socket).poll_read(cx, &mut buf) {
                 Poll::Pending if between && handle.is_draining() => Poll::Ready(Ok(0)),
                 read => read,
@@ -97,10 +101,15 @@ impl PushDoor {
             let arrival = self.arrival(handle);
             let n = match read {
                 Some(Ok(n @ 1..)) => n,
+                None if phase == Phase::New => {
+                    is_new = false;
+                    continue;
+                }
                 _ if between => return,
                 None => return arrival.refused(None, &PushError::Timeout(wait)),
                 Some(_) => return arrival.refused(None, &PushError::Closed),
             };
+            is_new = false;
             let mut input = buf.get(..n).unwrap_or_default();
             stream.begin(arrival.format(), input);
             loop {
