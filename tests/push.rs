@@ -17,6 +17,8 @@ mod command;
 mod doors;
 #[path = "push/limits.rs"]
 mod limits;
+#[path = "push/over_http.rs"]
+mod over_http;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
