@@ -100,7 +100,6 @@ impl Merged {
     }
 
     /// Samples that it writes.
-    #[cfg(feature = "pipe")]
     #[must_use]
     pub fn samples(&self) -> usize {
         let all = self.parts.iter().map(|part| part.page.samples());
