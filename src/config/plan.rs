@@ -610,9 +610,15 @@ impl Source {
             #[cfg(feature = "tls")]
             tls: ClientTls::default(),
         };
+        let label_names = vec![DEFAULT_LABEL.into()];
+        Self { label_names, ..Self::new(&found.name, Kind::Http(http), max_bytes) }
+    }
+
+    /// One of which nothing else is said.
+    pub(super) fn new(name: &str, kind: Kind, max_bytes: usize) -> Self {
         Self {
-            name: found.name.as_str().into(),
-            kind: Kind::Http(http),
+            name: name.into(),
+            kind,
             timeout: None,
             labels: Vec::new(),
             cache: None,
@@ -620,7 +626,7 @@ impl Source {
             verify: true,
             on_malformed: OnMalformed::default(),
             max_bytes,
-            label_names: vec![DEFAULT_LABEL.into()],
+            label_names: Vec::new(),
         }
     }
 }

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use super::address::Listen;
-use super::plan::{
-    Auth, Kind, Member, OnMalformed, Outlet, Plan, Push, PushFormat, Route, Server, Source,
-};
+use super::plan::{Auth, Kind, Member, Outlet, Plan, Push, PushFormat, Route, Server, Source};
 use super::route::RoutePath;
 use super::sd::Sd;
 use super::secret::Secret;
@@ -73,16 +71,5 @@ fn source(max_bytes: usize) -> Source {
         apps: limits::DEFAULT_APPS,
         remembered: limits::SD_KEEP,
     };
-    Source {
-        name: "hub".into(),
-        kind: Kind::Push(push),
-        timeout: None,
-        labels: Vec::new(),
-        cache: None,
-        every: None,
-        verify: true,
-        on_malformed: OnMalformed::default(),
-        max_bytes,
-        label_names: Vec::new(),
-    }
+    Source::new("hub", Kind::Push(push), max_bytes)
 }

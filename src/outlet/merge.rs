@@ -215,19 +215,17 @@ impl MergeOutlet {
             for (source, _) in self.sources().zip(&gathered).filter(|(_, page)| is_short(page)) {
                 source.gave_up();
             }
-            let refusal = self.failures(&gathered);
-            let none_left = gathered.iter().all(Result::is_err);
-            let refusal = match refusal {
-                Some(_) if (self.strict || none_left) && short && !repeatable => {
-                    return Err(Refusal::memory(engine));
-                }
-                Some(refusal) if self.strict || none_left => return Err(refusal),
-                refusal => refusal,
-            };
+            let failures = self.failures(&gathered);
+            if let Some(refusal) = &failures
+                && (self.strict || gathered.iter().all(Result::is_err))
+            {
+                let starved = short && !repeatable;
+                return Err(if starved { Refusal::memory(engine) } else { refusal.clone() });
+            }
             match self.merge(engine, server, (gathered, names), &budget).await {
                 Ok(merged) => {
                     // A page without a sample is no answer to failures.
-                    if let Some(refusal) = refusal.filter(|_| merged.samples() == 0) {
+                    if let Some(refusal) = failures.filter(|_| merged.samples() == 0) {
                         return Err(refusal);
                     }
                     budget.settle();
